@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_BASE_BITS_H
+#define MR_BASE_BITS_H
+
+/* Powers of two, and bitmaps of 64-bit words: bit i of word i / 64 is row i. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MR_CACHE_LINE      64
+#define MR_CACHE_LINE_PAIR 128
+
+static inline uint64_t mr_align_up(uint64_t x, uint64_t align) {
+  return (x + align - 1) & ~(align - 1);
+}
+static inline bool mr_is_pow2(uint64_t x) {
+  return x && !(x & (x - 1));
+}
+static inline uint64_t mr_pow2_up(uint64_t x) {
+  return x <= 1 ? 1 : UINT64_C(1) << (64 - __builtin_clzll(x - 1));
+}
+static inline uint32_t mr_bitmap_words(uint32_t bits) {
+  return (bits + 63) / 64;
+}
+static inline bool mr_bit_get(const uint64_t *map, uint32_t i) {
+  return (map[i / 64] >> (i % 64)) & 1;
+}
+static inline void mr_bit_set(uint64_t *map, uint32_t i) {
+  map[i / 64] |= UINT64_C(1) << (i % 64);
+}
+static inline void mr_bit_clear(uint64_t *map, uint32_t i) {
+  map[i / 64] &= ~(UINT64_C(1) << (i % 64));
+}
+
+/* Sets bits 0..n-1 and clears the rest of the last word. */
+static inline void mr_bitmap_fill(uint64_t *map, uint32_t n) {
+  uint32_t w = n / 64;
+  for (uint32_t i = 0; i < w; i++) map[i] = UINT64_MAX;
+  if (n % 64) map[w] = (UINT64_C(1) << (n % 64)) - 1;
+}
+static inline uint32_t mr_bitmap_count(const uint64_t *map, uint32_t words) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < words; i++) n += (uint32_t)__builtin_popcountll(map[i]);
+  return n;
+}
+
+/* Runs body for each set bit: MR_BITMAP_EACH(map, words, row) { use(row); } */
+#define MR_BITMAP_EACH(map, words, row)                                                            \
+  for (uint32_t row##_w = 0; row##_w < (words); row##_w++)                                         \
+    for (uint64_t row##_m = (map)[row##_w], row = 0;                                               \
+         row##_m && ((row = row##_w * 64u + (uint32_t)__builtin_ctzll(row##_m)), 1);               \
+         row##_m &= row##_m - 1)
+
+#endif
