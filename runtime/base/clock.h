@@ -60,8 +60,9 @@ static inline uint64_t mr_clock_mono_ns(const struct mr_clock *clock) {
   return clock->mono_ns(clock);
 }
 
-/* The same without ordering against other instructions, half the price: for durations inside one thread and
- * statistics, where a step back of some ten nanoseconds between two threads is clamped by who subtracts. */
+/* The same without ordering against other instructions, half the price: for durations inside one
+ * thread and statistics, where a step back of some ten nanoseconds between two threads is clamped
+ * by who subtracts. */
 static inline uint64_t mr_clock_fast_ns(const struct mr_clock *clock) {
 #if defined(__x86_64__)
   if (clock->mult) {
@@ -69,7 +70,8 @@ static inline uint64_t mr_clock_fast_ns(const struct mr_clock *clock) {
     __asm__ __volatile__("rdtsc" : "=a"(lo), "=d"(hi));
     uint64_t tsc = ((uint64_t)hi << 32) | lo;
     __extension__ typedef unsigned __int128 mr_u128;
-    return clock->base_ns + (uint64_t)(((mr_u128)(tsc - clock->base_tsc) * clock->mult) >> clock->shift);
+    return clock->base_ns +
+           (uint64_t)(((mr_u128)(tsc - clock->base_tsc) * clock->mult) >> clock->shift);
   }
 #endif
   return clock->mono_ns(clock);
