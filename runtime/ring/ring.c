@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ring/ring.h"
+
+/* The default rings of x86 order by plain accesses, which a race detector cannot follow. */
+#define RTE_USE_C11_MEM_MODEL 1
+#include <rte_ring.h>
+
+#include "base/assert.h"
+
+#define ITEM_SZ 8u
+/* Rings start shortly before their index wraps, so that every run and every test passes the wrap.
+ */
+#define INDEX_FIRST (UINT32_MAX - 100u)
+
+_Static_assert(sizeof(_Atomic uint32_t) == sizeof(uint32_t), "a tail is read as an atomic");
+_Static_assert(MR_RETURN_ITEMS_MAX < RTE_RING_SZ_MASK / 2, "a ring holds that many");
+
+struct mr_return {
+  struct rte_ring ring;
+};
+
+/* Sizes of a ring that holds exactly cnt items: slots are the next power of two above. */
+static uint64_t ring_sz(uint32_t cnt) {
+  return mr_align_up(sizeof(struct rte_ring) + mr_pow2_up((uint64_t)cnt + 1) * ITEM_SZ,
+                     MR_CACHE_LINE);
+}
+
+static void ring_init(struct rte_ring *ring, uint32_t cnt) {
+  int rc = rte_ring_init(ring, "millrace", cnt, RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
+  MR_ASSERT(rc == 0);
+  MR_ASSERT(rte_ring_get_memsize_elem(ITEM_SZ, ring->size) <= (ssize_t)ring_sz(cnt));
+  ring->prod.head = ring->prod.tail = INDEX_FIRST;
+  ring->cons.head = ring->cons.tail = INDEX_FIRST;
+}
+
+/* The tail that the other side publishes: __rte_ring_update_tail stores it with release order. */
+static uint32_t load_tail(const struct rte_ring_headtail *side) {
+  /* acquire: pairs with the store of __rte_ring_update_tail in the other side's take or send */
+  return atomic_load_explicit((const _Atomic uint32_t *)&side->tail, memory_order_acquire);
+}
+
+uint64_t mr_link_footprint(uint32_t capacity) {
+  if (capacity < 1 || capacity > MR_LINK_ITEMS_MAX) return 0;
+  return mr_align_up(sizeof(struct mr_link) + ring_sz(capacity + MR_LINK_CONTROL),
+                     MR_CACHE_LINE_PAIR);
+}
+
+struct mr_link *mr_link_new(struct mr_region *region, uint32_t capacity, const char *label,
+                            struct mr_error *err) {
+  uint64_t sz = mr_link_footprint(capacity);
+  if (sz == 0) {
+    mr_error_set(err, MR_ERR_ARG, "%s: a link of %u items: it holds 1 to %u", label, capacity,
+                 MR_LINK_ITEMS_MAX);
+    return NULL;
+  }
+  uint64_t off = mr_region_alloc(region, sz, MR_CACHE_LINE_PAIR, label);
+  if (off == 0) {
+    mr_error_set(err, MR_ERR_NOMEM, "%s: no room for a link of %u items in the graph's memory",
+                 label, capacity);
+    return NULL;
+  }
+  struct mr_link *link = mr_region_ptr(region, off);
+  link->ring = (struct rte_ring *)(link + 1);
+  link->capacity = capacity;
+  ring_init(link->ring, capacity + MR_LINK_CONTROL);
+  link->room = capacity;
+  link->next = INDEX_FIRST;
+  atomic_init(&link->control_done, 0);
+  return link;
+}
+
+/* Number of the oldest item that the reader has not taken. */
+static uint64_t first_left(const struct mr_link *link) {
+  return link->next - (uint32_t)((uint32_t)link->next - load_tail(&link->ring->cons));
+}
+
+uint32_t mr_link_room(struct mr_link *link) {
+  uint64_t first = first_left(link);
+  uint32_t data = (uint32_t)(link->next - first);
+  for (uint32_t i = 0; i < MR_LINK_CONTROL; i++) data -= link->control_at[i] >= first;
+  link->room = link->capacity - data;
+  return link->room;
+}
+
+void mr_link_send(struct mr_link *link, uint64_t off) {
+  MR_ASSERT(mr_link_has_room(link, 1));
+  int rc = rte_ring_sp_enqueue_elem(link->ring, &off, ITEM_SZ);
+  MR_ASSERT(rc == 0);
+  link->next++;
+  link->room--;
+}
+
+bool mr_link_send_control(struct mr_link *link, uint64_t off) {
+  uint64_t *at = &link->control_at[link->control_sent % MR_LINK_CONTROL];
+  if (*at >= first_left(link)) return false;
+  int rc = rte_ring_sp_enqueue_elem(link->ring, &off, ITEM_SZ);
+  MR_ASSERT(rc == 0);
+  *at = link->next++;
+  link->control_sent++;
+  return true;
+}
+
+int32_t mr_link_control_next(struct mr_link *link) {
+  if (link->control_sent - link->control_seen >= MR_LINK_CONTROL) {
+    /* acquire: pairs with mr_link_control_done; the reader's look at the message is over */
+    link->control_seen = atomic_load_explicit(&link->control_done, memory_order_acquire);
+    if (link->control_sent - link->control_seen >= MR_LINK_CONTROL) return -1;
+  }
+  return (int32_t)(link->control_sent % MR_LINK_CONTROL);
+}
+
+void mr_link_control_done(struct mr_link *link) {
+  uint32_t done = atomic_load_explicit(&link->control_done, memory_order_relaxed);
+  /* release: pairs with mr_link_control_next */
+  atomic_store_explicit(&link->control_done, done + 1, memory_order_release);
+}
+
+uint32_t mr_link_take(struct mr_link *link, uint64_t *offs, uint32_t n) {
+  return rte_ring_sc_dequeue_burst_elem(link->ring, offs, ITEM_SZ, n, NULL);
+}
+
+uint32_t mr_link_depth(const struct mr_link *link) {
+  /* The reader's first: what is sent in between only makes the result larger. */
+  uint32_t taken = load_tail(&link->ring->cons), sent = load_tail(&link->ring->prod);
+  uint32_t depth = sent - taken, most = link->capacity + MR_LINK_CONTROL;
+  return depth < most ? depth : most;
+}
+
+uint64_t mr_return_footprint(uint32_t batch_cnt) {
+  if (batch_cnt < 1 || batch_cnt > MR_RETURN_ITEMS_MAX) return 0;
+  return mr_align_up(ring_sz(batch_cnt), MR_CACHE_LINE_PAIR);
+}
+
+struct mr_return *mr_return_new(struct mr_region *region, uint32_t batch_cnt, const char *label,
+                                struct mr_error *err) {
+  uint64_t sz = mr_return_footprint(batch_cnt);
+  if (sz == 0) {
+    mr_error_set(err, MR_ERR_ARG, "%s: a return ring of %u batches: it holds 1 to %u", label,
+                 batch_cnt, MR_RETURN_ITEMS_MAX);
+    return NULL;
+  }
+  uint64_t off = mr_region_alloc(region, sz, MR_CACHE_LINE_PAIR, label);
+  if (off == 0) {
+    mr_error_set(err, MR_ERR_NOMEM,
+                 "%s: no room for a return ring of %u batches in the graph's memory", label,
+                 batch_cnt);
+    return NULL;
+  }
+  struct mr_return *ret = mr_region_ptr(region, off);
+  ring_init(&ret->ring, batch_cnt);
+  return ret;
+}
+
+void mr_return_send(struct mr_return *ret, uint64_t batch_off) {
+  int rc = rte_ring_sp_enqueue_elem(&ret->ring, &batch_off, ITEM_SZ);
+  MR_ASSERT(rc == 0);
+}
+
+uint32_t mr_return_take(struct mr_return *ret, uint64_t *batch_offs, uint32_t n) {
+  return rte_ring_sc_dequeue_burst_elem(&ret->ring, batch_offs, ITEM_SZ, n, NULL);
+}
