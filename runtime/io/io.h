@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_IO_IO_H
+#define MR_IO_IO_H
+
+/* All file access of a running graph: asynchronous requests. The caller owns a request and its
+ * buffers, submits it, goes on working, and later finds it done. One struct mr_io belongs to one
+ * worker; only that worker submits and polls.
+ *
+ *   idle --mr_io_submit--> in flight --(a backend's thread or ring)--> done, seen by mr_io_poll /
+ * mr_io_done
+ *
+ * Backends: plain (system calls in threads; what is in the page cache is read at once), memory
+ * (tests: files in memory, with injected errors, short transfers and delays). */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+enum mr_io_backend { MR_IO_PLAIN, MR_IO_MEMORY };
+
+enum mr_io_kind {
+  MR_IO_OPEN,  /* path, flags (O_*), mode -> result: the descriptor */
+  MR_IO_CLOSE, /* fd */
+  MR_IO_READ,  /* fd, buf, len, off -> bytes read, 0: the end. off MR_IO_STREAM: from where the
+                  stream stands */
+  MR_IO_WRITE, /* fd, buf, len, off -> bytes written, all of them unless it failed (short writes are
+                  finished) */
+  MR_IO_DATASYNC, /* fd */
+  MR_IO_RENAME,   /* path, path_to */
+  MR_IO_SYNC_DIR, /* path: a folder */
+  MR_IO_ALLOCATE, /* fd, off, len: space is there, the size stays */
+  MR_IO_UNLINK,   /* path */
+  MR_IO_STAT,     /* fd -> size in bytes; mode is set to st_mode */
+  MR_IO_PARENTS   /* path: the folders above it are made; those that are there stay as they are */
+};
+
+#define MR_IO_STREAM UINT64_MAX /* off of a pipe, terminal or socket */
+
+enum mr_io_state { MR_IO_IDLE, MR_IO_IN_FLIGHT, MR_IO_FINISHED };
+
+struct mr_io_req {
+  enum mr_io_kind kind;
+  int fd;
+  int flags;
+  mode_t mode;
+  const char *path, *path_to; /* live until done */
+  void *buf;                  /* untouched by the caller until done */
+  uint64_t len, off;
+  int64_t result;         /* >= 0, or -errno */
+  uint64_t done;          /* WRITE: bytes written, also by one that failed */
+  _Atomic int state;      /* enum mr_io_state; FINISHED is stored with release */
+  struct mr_io_req *next; /* the backend's */
+};
+
+struct mr_io;
+
+/* Called from any thread when a request has finished, to wake the worker; may be NULL. */
+typedef void (*mr_io_wake_fn)(void *ctx);
+
+int mr_io_create(struct mr_io **io, enum mr_io_backend backend, mr_io_wake_fn wake, void *ctx,
+                 struct mr_error *err);
+/* Gives up what may block for ever (reads and writes of pipes, sockets, terminals), in flight and
+ * to come: it ends with -ECANCELED once it would have to wait, `done` says how far it came. Files
+ * are not touched. Any thread. */
+void mr_io_cancel(struct mr_io *io);
+/* Waits for writes in flight; requests that block for ever (reads of a pipe) are given up. */
+void mr_io_destroy(struct mr_io *io);
+
+/* Never blocks. The request must be idle or finished. A read of a regular file that is in the page
+ * cache is finished on return. */
+void mr_io_submit(struct mr_io *io, struct mr_io_req *req);
+
+/* Looks for completions; cheap when nothing is in flight. Returns how many requests are in flight.
+ */
+uint32_t mr_io_poll(struct mr_io *io);
+
+static inline bool mr_io_done(const struct mr_io_req *req) {
+  /* acquire: pairs with the backend's release of FINISHED, so result and buffer are seen */
+  return atomic_load_explicit(&req->state, memory_order_acquire) == MR_IO_FINISHED;
+}
+static inline bool mr_io_in_flight(const struct mr_io_req *req) {
+  return atomic_load_explicit(&req->state, memory_order_relaxed) == MR_IO_IN_FLIGHT;
+}
+
+/* Submits and waits: control plane only (init, fini). Returns result. */
+int64_t mr_io_wait(struct mr_io *io, struct mr_io_req *req);
+/* Waits for a request that is in flight (returns at once for another). Control plane only; streams
+ * may block for ever, unless mr_io_cancel was called. Returns result. */
+int64_t mr_io_finish(struct mr_io *io, struct mr_io_req *req);
+
+#endif

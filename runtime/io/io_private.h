@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_IO_IO_PRIVATE_H
+#define MR_IO_IO_PRIVATE_H
+
+/* What the backends share: a request is carried out by mr_io_execute through a table of single
+ * calls, each of which may be interrupted or transfer less than was asked. */
+
+#include <pthread.h>
+#include <stdalign.h>
+
+#include "base/arena.h"
+#include "base/bits.h"
+#include "io/io.h"
+
+#define MR_IO_THREADS_MAX                                                                          \
+  32u /* threads of one worker; one of them is always free until all are busy */
+
+/* Single calls: >= 0, or -errno. */
+struct mr_io_calls {
+  int64_t (*open)(struct mr_io *io, const char *path, int flags, mode_t mode);
+  int64_t (*read)(struct mr_io *io, int fd, void *buf, uint64_t len, uint64_t off);
+  int64_t (*write)(struct mr_io *io, int fd, const void *buf, uint64_t len, uint64_t off);
+  int64_t (*other)(struct mr_io *io, struct mr_io_req *req);
+  void (*submit)(struct mr_io *io, struct mr_io_req *req);
+  uint32_t (*poll)(struct mr_io *io);
+  void (*finish)(struct mr_io *io, struct mr_io_req *req);
+  void (*cancel)(struct mr_io *io); /* NULL: nothing blocks */
+  void (*destroy)(struct mr_io *io);
+};
+
+struct mr_io_memory;
+
+struct mr_io {
+  const struct mr_io_calls *calls;
+  mr_io_wake_fn wake;
+  void *wake_ctx;
+  struct mr_arena arena;
+  uint32_t submitted; /* the worker's; requests that went to a thread */
+  struct mr_io_memory *memory;
+
+  /* plain: what worker and threads share */
+  alignas(MR_CACHE_LINE_PAIR) _Atomic(struct mr_io_req *) inbox; /* newest first */
+  _Atomic uint32_t seq;      /* moves with every request; threads sleep on it */
+  _Atomic uint32_t sleepers; /* threads that sleep or are about to */
+  _Atomic uint32_t stop;     /* the end: what blocks for ever is given up */
+  alignas(MR_CACHE_LINE_PAIR) _Atomic uint32_t finished; /* requests; mr_io_finish sleeps on it */
+  _Atomic uint32_t waiting;                              /* 1: somebody does */
+  /* plain: among the threads, under the lock */
+  alignas(MR_CACHE_LINE_PAIR) pthread_mutex_t lock;
+  struct mr_io_req *queue, *queue_last; /* oldest first */
+  uint32_t thread_cnt, busy_cnt;
+  int stop_fd; /* readable: what blocks for ever is given up */
+  pthread_t threads[MR_IO_THREADS_MAX];
+};
+
+/* Carries a request out: interrupted calls are made again, short writes are finished. Sets result
+ * and done. */
+void mr_io_execute(struct mr_io *io, struct mr_io_req *req);
+
+/* The request is over: its owner may look at it and use it again from here on. */
+static inline void mr_io_set_finished(struct mr_io_req *req) {
+  /* release: pairs with the acquire of mr_io_done */
+  atomic_store_explicit(&req->state, MR_IO_FINISHED, memory_order_release);
+}
+
+/* Backends fill io->calls and what is theirs. */
+int mr_io_plain_init(struct mr_io *io, struct mr_error *err);
+void mr_io_memory_init(struct mr_io *io);
+
+#endif
