@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "expr/compile_private.h"
+
+const char *mr_ast_column(const struct mr_ast *ast) {
+  return ast->root->kind == AST_COLUMN ? ast->root->name : NULL;
+}
+
+/* ---- which columns, used as what ---- */
+
+struct walk {
+  mr_ast_column_fn fn;
+  void *ctx;
+};
+
+static enum mr_type type_of(const struct ast_node *n);
+
+static bool is_time(enum mr_type t) {
+  return t == MR_TYPE_TIMESTAMP || t == MR_TYPE_DURATION;
+}
+
+static enum mr_type type_of_arith(const struct ast_node *n) {
+  enum mr_type a = type_of(n->args[0]), b = type_of(n->args[1]);
+  if (a == MR_TYPE_TIMESTAMP && b == MR_TYPE_TIMESTAMP) return MR_TYPE_DURATION;
+  if (a == MR_TYPE_TIMESTAMP || b == MR_TYPE_TIMESTAMP)
+    return b == MR_TYPE_DURATION || a == MR_TYPE_DURATION ? MR_TYPE_TIMESTAMP : MR_TYPE_NONE;
+  if (n->op == '/' && a == MR_TYPE_DURATION && b == MR_TYPE_DURATION) return MR_TYPE_DOUBLE;
+  if (a == MR_TYPE_DURATION || b == MR_TYPE_DURATION) {
+    bool unknown = a == MR_TYPE_NONE || b == MR_TYPE_NONE;
+    bool adds = n->op == '+' || n->op == '-';
+    return adds && unknown ? MR_TYPE_TIMESTAMP : MR_TYPE_DURATION; /* ts - INTERVAL '1h' */
+  }
+  return MR_TYPE_DOUBLE;
+}
+
+static enum mr_type type_of_first(const struct ast_node *n, uint32_t from, uint32_t step) {
+  for (uint32_t i = from; i < n->arg_cnt; i += step) {
+    enum mr_type t = type_of(n->args[i]);
+    if (t != MR_TYPE_NONE) return t;
+  }
+  return MR_TYPE_NONE;
+}
+
+/* Branches of CASE: every second argument behind the subject, and the last. */
+static enum mr_type type_of_case(const struct ast_node *n) {
+  enum mr_type t = type_of_first(n, (n->op ? 1u : 0u) + 1, 2);
+  return t != MR_TYPE_NONE ? t : type_of(n->args[n->arg_cnt - 1]);
+}
+
+static enum mr_type type_of_call(const struct ast_node *n) {
+  char result = 'a';
+  if (strcmp(n->name, "try_cast") == 0 && n->arg_cnt == 2 && n->args[1]->kind == AST_STRING)
+    return literal_type(n->args[1]->name, n->args[1]->name_len);
+  if (strcmp(n->name, "if") == 0) return type_of_first(n, 1, 1);
+  const char *letters = function_letters(n->name, &result);
+  if (letters && result == 'a') return letters[0] == 'a' ? type_of_first(n, 0, 1) : MR_TYPE_NONE;
+  if (letters) return function_letter_type(result == 'i' ? 'f' : result);
+  switch (ast_agg_func(n->name)) {
+  case MR_AGG_COUNT:
+  case MR_AGG_APPROX_COUNT_DISTINCT:
+  case MR_AGG_SUM:
+  case MR_AGG_AVG: return MR_TYPE_DOUBLE;
+  case MR_AGG_COLLECT_LIST:
+  case MR_AGG_COLLECT_SET: return MR_TYPE_LIST;
+  default: return MR_TYPE_NONE;
+  }
+}
+
+/* What the tree alone tells about a value; numbers are MR_TYPE_DOUBLE. */
+static enum mr_type type_of(const struct ast_node *n) {
+  switch ((enum ast_kind)n->kind) {
+  case AST_COLUMN:
+  case AST_NULL:
+  case AST_INDEX: return MR_TYPE_NONE;
+  case AST_INT:
+  case AST_DOUBLE: return MR_TYPE_DOUBLE;
+  case AST_STRING:
+  case AST_CONCAT: return MR_TYPE_STRING;
+  case AST_DURATION: return MR_TYPE_DURATION;
+  case AST_ARITH: return type_of_arith(n);
+  case AST_NEG: {
+    enum mr_type t = type_of(n->args[0]);
+    return t == MR_TYPE_DURATION ? t : MR_TYPE_DOUBLE;
+  }
+  case AST_CASE: return type_of_case(n);
+  case AST_COALESCE:
+  case AST_NULLIF: return type_of_first(n, 0, 1);
+  case AST_CAST: {
+    enum mr_type t = literal_type(n->name, (uint32_t)strlen(n->name));
+    return t == MR_TYPE_INT64 ? MR_TYPE_DOUBLE : t;
+  }
+  case AST_CALL: return type_of_call(n);
+  default: return MR_TYPE_BOOL;
+  }
+}
+
+static void visit(const struct walk *w, const struct ast_node *n, enum mr_type want);
+
+/* All values of one type: a known one tells the others. */
+static void visit_alike(const struct walk *w, const struct ast_node *n, uint32_t from,
+                        enum mr_type want) {
+  for (uint32_t i = from; i < n->arg_cnt && want == MR_TYPE_NONE; i++) want = type_of(n->args[i]);
+  for (uint32_t i = from; i < n->arg_cnt; i++) visit(w, n->args[i], want);
+}
+
+static void visit_arith(const struct walk *w, const struct ast_node *n, enum mr_type want) {
+  enum mr_type a = type_of(n->args[0]), b = type_of(n->args[1]), x = MR_TYPE_DOUBLE;
+  enum mr_type y = MR_TYPE_DOUBLE;
+  bool adds = n->op == '+' || n->op == '-';
+  if (adds && (is_time(a) || is_time(b) || is_time(want))) {
+    x = y = MR_TYPE_NONE; /* left unknown unless the other side and the result settle it */
+    if (b == MR_TYPE_DURATION) x = want == MR_TYPE_DURATION ? want : MR_TYPE_TIMESTAMP;
+    if (a == MR_TYPE_DURATION) y = want == MR_TYPE_DURATION ? want : MR_TYPE_TIMESTAMP;
+    if (a == MR_TYPE_TIMESTAMP && want == MR_TYPE_DURATION) y = MR_TYPE_TIMESTAMP;
+    if (a == MR_TYPE_TIMESTAMP && want == MR_TYPE_TIMESTAMP) y = MR_TYPE_DURATION;
+    if (b == MR_TYPE_TIMESTAMP && n->op == '-') x = MR_TYPE_TIMESTAMP;
+    if (b == MR_TYPE_TIMESTAMP && n->op == '+') x = MR_TYPE_DURATION;
+    if (a == MR_TYPE_NONE && b == MR_TYPE_NONE && want == MR_TYPE_DURATION && n->op == '-')
+      x = y = MR_TYPE_TIMESTAMP;
+  } else if (a == MR_TYPE_DURATION || b == MR_TYPE_DURATION) {
+    x = y = MR_TYPE_DOUBLE; /* a duration times or by a number */
+  }
+  visit(w, n->args[0], x);
+  visit(w, n->args[1], y);
+}
+
+static void visit_case(const struct walk *w, const struct ast_node *n, enum mr_type want) {
+  uint32_t from = n->op ? 1 : 0;
+  enum mr_type result = want != MR_TYPE_NONE ? want : type_of_case(n);
+  enum mr_type test = MR_TYPE_BOOL;
+  if (from) {
+    test = type_of(n->args[0]);
+    for (uint32_t i = from; i + 1 < n->arg_cnt && test == MR_TYPE_NONE; i += 2)
+      test = type_of(n->args[i]);
+    visit(w, n->args[0], test);
+  }
+  for (uint32_t i = from; i < n->arg_cnt; i++) {
+    bool when = i + 1 < n->arg_cnt && (i - from) % 2 == 0;
+    visit(w, n->args[i], when ? test : result);
+  }
+}
+
+static void visit_call(const struct walk *w, const struct ast_node *n, enum mr_type want) {
+  char result = 'a';
+  const char *letters = function_letters(n->name, &result);
+  int agg = ast_agg_func(n->name);
+  bool number = agg == MR_AGG_SUM || agg == MR_AGG_AVG;
+  bool alike = letters && result == 'a' && strcmp(n->name, "try_cast") != 0;
+  if (alike && letters[0] == 'a') {
+    visit_alike(w, n, 0, want);
+  } else if (strcmp(n->name, "if") == 0 && n->arg_cnt) {
+    visit(w, n->args[0], MR_TYPE_BOOL);
+    visit_alike(w, n, 1, want);
+  } else {
+    size_t cnt = letters ? strlen(letters) : 0;
+    for (uint32_t i = 0; i < n->arg_cnt; i++) {
+      char letter = cnt ? letters[i < cnt ? i : cnt - 1] : 'a';
+      bool field = letters && strcmp(letters, "sa") == 0 && i == 1; /* extract(... from x) */
+      visit(w, n->args[i],
+            number || letter == 'i' ? MR_TYPE_DOUBLE
+            : field                 ? MR_TYPE_TIMESTAMP
+                                    : function_letter_type(letter));
+    }
+  }
+  if (n->filter) visit(w, n->filter, MR_TYPE_BOOL);
+}
+
+static void visit(const struct walk *w, const struct ast_node *n, enum mr_type want) {
+  enum mr_type each = MR_TYPE_NONE;
+  switch ((enum ast_kind)n->kind) {
+  case AST_COLUMN: /* "$0" stands for an aggregate */
+    if (n->name[0] != '$') w->fn(w->ctx, n->name, n->off, n->len, want);
+    return;
+  case AST_AND:
+  case AST_OR:
+  case AST_NOT:
+  case AST_IS_BOOL: each = MR_TYPE_BOOL; break;
+  case AST_LIKE: each = MR_TYPE_STRING; break;
+  case AST_CMP:
+  case AST_DISTINCT:
+  case AST_IN:
+  case AST_BETWEEN: visit_alike(w, n, 0, MR_TYPE_NONE); return;
+  case AST_COALESCE:
+  case AST_NULLIF: visit_alike(w, n, 0, want); return;
+  case AST_ARITH: visit_arith(w, n, want); return;
+  case AST_NEG: each = want == MR_TYPE_DURATION ? want : MR_TYPE_DOUBLE; break;
+  case AST_CASE: visit_case(w, n, want); return;
+  case AST_CALL: visit_call(w, n, want); return;
+  case AST_INDEX:
+    visit(w, n->args[0], MR_TYPE_LIST);
+    visit(w, n->args[1], MR_TYPE_DOUBLE);
+    return;
+  default: break; /* IS NULL, ||, casts take anything */
+  }
+  for (uint32_t i = 0; i < n->arg_cnt; i++) visit(w, n->args[i], each);
+}
+
+void mr_ast_columns(const struct mr_ast *ast, enum mr_type want, mr_ast_column_fn fn, void *ctx) {
+  struct walk w = {fn, ctx};
+  visit(&w, ast->root, want == MR_TYPE_INT64 ? MR_TYPE_DOUBLE : want);
+}
