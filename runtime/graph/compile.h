@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_GRAPH_COMPILE_H
+#define MR_GRAPH_COMPILE_H
+
+/* Expressions of options, for operators' plan(): what the expression room finds wrong becomes
+ * diagnostics at the right place of the graph file. Control plane, one thread. */
+
+#include "expr/expr.h"
+#include "graph/op.h"
+#include "graph/opt.h"
+
+/* Parses. NULL when errors were reported. */
+struct mr_ast *mr_op_parse(struct mr_op_plan *p, const struct mr_opt_expr *text);
+
+/* Reports what an expression call found; true when there was an error (not only warnings). */
+bool mr_op_report(struct mr_op_plan *p, const struct mr_opt_expr *text,
+                  const struct mr_expr_errors *errors);
+
+/* Compiles a tree over the scope. NULL when errors were reported. */
+struct mr_expr *mr_op_compile(struct mr_op_plan *p, const struct mr_opt_expr *text,
+                              const struct mr_ast *ast, const struct mr_expr_scope *scope);
+
+/* Parses and compiles over the node's input schema; want MR_TYPE_BOOL for a condition, else
+ * MR_TYPE_NONE. Sets p->can_fail, uses_now, uses_pos as the expression does. NULL when errors were
+ * reported. */
+struct mr_expr *mr_op_expr(struct mr_op_plan *p, const struct mr_opt_expr *text, enum mr_type want);
+
+/* Index of a column of the input by an option's name, or -1 with an error ("did you mean"). */
+int32_t mr_op_column(struct mr_op_plan *p, const struct mr_opt_string *name);
+
+/* A new schema in the plan's arena with room for cnt fields, none set (event_time -1). */
+struct mr_schema *mr_op_schema(struct mr_op_plan *p, uint32_t cnt);
+
+/* Reports an error at a value of the node's options (at NULL: at the node's name). Always returns
+ * MR_ERR_CONF. */
+int mr_op_error(struct mr_op_plan *p, struct mr_tree *at, int code, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+#endif

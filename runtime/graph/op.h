@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_GRAPH_OP_H
+#define MR_GRAPH_OP_H
+
+/* What an operator is: one const table in one file, and what it is asked while a graph is planned.
+ * The registry is a table of tables that the host hands to the planner; the runtime names no
+ * operator.
+ *
+ * Life of an operator's node:
+ *   options read by its table -> plan (types, once per node) -> need (pruning) -> init (once per
+ * instance, memory)
+ *   -> process / drain / advance / tick / finish (hot, in a worker) -> fini
+ *
+ * Rules of the hot half (struct mr_op_ctx is in worker/ctx.h):
+ *   - process takes one view and cannot fail. It emits at most one view on each output. When there
+ * is more to emit, it sets ctx->more, and drain is called, each time with room for one view on each
+ * output, until ctx->more is false. The input view stays valid until then. The same holds for
+ * advance, tick and finish.
+ *   - advance says that the node's watermark rose; rows that it makes come out before the watermark
+ * goes on.
+ *   - No allocation, lock, log or system call; sources and sinks: at most one non-blocking call. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "data/type.h"
+#include "data/view.h"
+
+struct mr_op_ctx;
+struct mr_opt;
+struct mr_diags;
+struct mr_tree; /* tree.h: a value of the graph file */
+struct mr_plan;
+struct mr_plan_node;
+
+#define MR_OP_ABI 1u
+
+enum mr_op_kind { MR_OP_SOURCE, MR_OP_STEP, MR_OP_SINK };
+
+#define MR_OUT_MAIN   0u
+#define MR_OUT_ERRORS 1u /* NODE.errors: made by the framework from what an operator reports */
+#define MR_OUT_EXTRA  2u /* the operator's own, in the order of mr_op.outputs: NODE.late, ... */
+#define MR_OUTS_MAX   8u
+
+enum mr_poll {
+  MR_POLL_ROWS, /* emitted, or worked: ask again at once */
+  MR_POLL_IDLE, /* nothing now; ctx->wake_ns may say when to ask again */
+  MR_POLL_END   /* nothing will come any more */
+};
+
+enum mr_op_flags {
+  MR_OP_KEYED = 1,     /* rows of one key must meet in one instance: `workers: N` by key groups */
+  MR_OP_TIMED = 2,     /* reads event time: it has a delay and a watermark */
+  MR_OP_DERIVES = 4,   /* its output rows are a partition of their own (window, group, join) */
+  MR_OP_ABSORBS = 8,   /* keeps rows: absorbed in place of rows_out in the accounts */
+  MR_OP_INTERNAL = 16, /* no type for graph files: made by the planner or by tests */
+};
+
+/* A declared event of the graph file: `events:` or `fields:` inline. */
+struct mr_event_field {
+  struct mr_field field;   /* name, type, codes, optional */
+  const char *const *from; /* JSON names, the first present wins; NULL: the field's name */
+  uint32_t from_cnt;
+  const char
+      *format; /* timestamp: "rfc3339", "unix_s", "unix_ms", "unix_us", or a pattern; else NULL */
+  const char *default_text; /* constant that replaces a missing value, NULL: none */
+  bool other_keep;          /* one_of with other: keep: plain string, values outside allowed */
+};
+struct mr_event {
+  const char *name;   /* "any" for the untyped one */
+  const char *format; /* "json", or NULL: not said here */
+  struct mr_event_field *fields;
+  uint32_t field_cnt;
+  int32_t event_time;     /* index of the field, -1: none */
+  bool missing_time_keep; /* rows without event time pass and enter no window */
+  bool any;               /* fields came from expressions; the line itself is hidden column "raw" */
+  bool check_declared;    /* check: declared */
+  uint32_t line, col;     /* where it is declared in the graph file */
+};
+
+/* One output of a node, as plan() declares it. */
+struct mr_op_out {
+  const struct mr_schema *schema;
+  bool own_batches; /* it fills batches of its own; false: views of its input only */
+  bool *own;       /* per column of schema: memory of its own. NULL with own_batches: all columns */
+  uint32_t hidden; /* MR_HAS_* arrays that it fills itself (sources, by the planner's need flags) */
+  bool heap;       /* its own columns put strings or lists on the heap */
+  uint32_t value_max; /* largest string or list, bytes; 0: 1 MiB */
+  uint32_t open_cnt;  /* batches it keeps open or fills at a time besides the one that is sent;
+                         usually 0 */
+};
+
+/* What plan() and need() work on. Memory is the plan's arena. */
+struct mr_op_plan {
+  struct mr_arena *arena;
+  struct mr_diags *diags;          /* where to say what is wrong (diag.h) */
+  const struct mr_plan *plan;      /* graph-wide facts: data_dir, clock, at_end, seed */
+  const struct mr_plan_node *node; /* name, position in the file */
+  struct mr_tree *tree;            /* the node's own subtree of the graph file */
+  const void *conf;                /* options, read by the table */
+  const struct mr_event *event;    /* sources: what they decode */
+  const struct mr_schema *in;      /* steps and sinks: columns of the input */
+  bool in_derived;                 /* the input is a node's derived rows: delay defaults to 0 */
+  int64_t source_delay_us;         /* watermark.delay of the sources upstream (largest) */
+
+  /* set by plan() */
+  void *data; /* compiled expressions and the like, shared by all instances, read-only */
+  struct mr_op_out outs[MR_OUTS_MAX]; /* MAIN and EXTRA ones; ERRORS is the planner's */
+  const uint32_t *key_cols;           /* MR_OP_KEYED: columns of the input */
+  uint32_t key_cnt;
+  bool can_fail;           /* may report rows to NODE.errors */
+  bool uses_now, uses_pos; /* reads ingest_time()/now(); record_offset() */
+  int64_t delay_us;        /* MR_OP_TIMED: its delay */
+  int64_t allowed_lateness_us;
+  int64_t every_us;   /* timer interval, 0: none. Ticks at multiples since the epoch */
+  uint64_t state_max; /* bytes of lazy region memory per instance, 0: none */
+  bool late_read;     /* given: something reads NODE.late */
+};
+
+struct mr_op {
+  const char *name; /* `type:` in the graph file */
+  const char *help; /* one line */
+  uint32_t abi;     /* MR_OP_ABI */
+  enum mr_op_kind kind;
+  uint32_t flags;             /* enum mr_op_flags */
+  const struct mr_opt *opts;  /* option table, without the common options */
+  size_t conf_sz;             /* bytes of the options struct */
+  const char *const *outputs; /* names of extra outputs ("late"), NULL-terminated; NULL: none */
+  size_t self_sz;             /* bytes of an instance's own struct, zeroed at init */
+
+  /* Types: reads conf and in, sets the fields below "set by plan()". Reports to diags and returns
+   * MR_ERR_CONF. */
+  int (*plan)(struct mr_op_plan *p);
+  /* Pruning: given which columns of each output are read downstream (NULL for an output that nobody
+   * reads), sets those of the input that this node needs in in_need (false on entry). Sources: may
+   * be NULL. Returns nothing else. */
+  void (*need)(const struct mr_op_plan *p, const bool *const out_need[MR_OUTS_MAX], bool *in_need);
+
+  /* One instance: memory from ctx->region and ctx->arena, files opened. */
+  int (*init)(struct mr_op_ctx *ctx, struct mr_error *err);
+  enum mr_poll (*poll)(struct mr_op_ctx *ctx);                      /* sources */
+  void (*process)(struct mr_op_ctx *ctx, const struct mr_view *in); /* steps and sinks */
+  void (*drain)(struct mr_op_ctx *ctx);                             /* while ctx->more */
+  void (*advance)(struct mr_op_ctx *ctx,
+                  int64_t watermark_us);              /* MR_OP_TIMED; MR_TIME_MAX: the end */
+  void (*tick)(struct mr_op_ctx *ctx, int64_t at_us); /* every_us passed, on the graph's clock */
+  void (*finish)(struct mr_op_ctx *ctx); /* the input has ended, all of it is processed */
+  void (*snapshot)(struct mr_op_ctx *ctx, void *to);        /* reserved for checkpoints: NULL */
+  void (*restore)(struct mr_op_ctx *ctx, const void *from); /* reserved for checkpoints: NULL */
+  void (*fini)(struct mr_op_ctx *ctx); /* closes what init opened; also after a failed init */
+};
+
+struct mr_op_table {
+  const struct mr_op *const *ops; /* NULL-terminated */
+};
+
+/* The operator of that name and kind, or NULL. */
+const struct mr_op *mr_op_find(const struct mr_op_table *table, enum mr_op_kind kind,
+                               const char *name);
+/* The graph file's event declaration of the rows on NODE.errors: node, code, cause, source,
+ * position, line, time, raw, raw_base64, raw_bytes, row. */
+const struct mr_schema *mr_error_schema(struct mr_arena *arena);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_GRAPH_PLAN_PRIVATE_H
+#define MR_GRAPH_PLAN_PRIVATE_H
+
+/* The planner's stages, each in its own file, over one struct mr_planner. A stage that finds
+ * mistakes reports them and goes on as far as it can, so that all of them come at once. */
+
+#include "graph/compile.h"
+#include "graph/plan.h"
+
+enum mr_section { MR_SECTION_SOURCES, MR_SECTION_STEPS, MR_SECTION_SINKS, MR_SECTION_CNT };
+
+/* Options that every node, source or sink has. */
+struct mr_common_conf {
+  const char *type;
+  struct mr_tree *from;
+  int64_t workers;
+  struct mr_tree *cpus;
+  int on_error;
+  /* sources */
+  const char *event;
+  struct mr_tree *fields;
+  struct {
+    int64_t delay_us, idle_after_us, max_future_skew_us;
+  } watermark;
+  int check;
+  /* sinks */
+  int full;
+  int64_t queue, every_us;
+  bool every_given, from_given;
+};
+
+struct mr_draft { /* a node while it is being planned, in file order */
+  const char *name;
+  enum mr_section section;
+  struct mr_tree *tree;
+  const struct mr_op *op;
+  void *conf;
+  struct mr_common_conf common;
+  struct mr_plan_input *inputs; /* node: index of the draft */
+  uint32_t input_cnt;
+  bool broken;    /* reported; what hangs on it is not typed */
+  uint32_t order; /* index in the plan, once sorted */
+};
+
+struct mr_planner {
+  struct mr_arena *arena;
+  struct mr_diags *diags;
+  const struct mr_plan_conf *conf;
+  struct mr_plan *plan;
+  struct mr_tree *root;
+  struct mr_tree *sections[MR_SECTION_CNT];
+  struct mr_tree *events_tree;
+  struct mr_event *events; /* declared ones */
+  uint32_t event_cnt;
+  struct mr_draft *drafts;
+  uint32_t draft_cnt;
+  uint32_t *sorted;            /* drafts in topological order */
+  struct mr_tree *worker_cpus; /* runtime.workers.cpus */
+  int64_t worker_count;        /* 0: not given */
+  int32_t *cpus;               /* that workers may use */
+  uint32_t cpu_cnt;
+};
+
+/* Reads `runtime:` and the top level. */
+void mr_planner_read_top(struct mr_planner *pl);
+/* Reads `events:`. */
+void mr_planner_read_events(struct mr_planner *pl);
+/* An event from a map of fields given inline; NULL when it was reported. */
+struct mr_event *mr_planner_inline_event(struct mr_planner *pl, const char *name,
+                                         struct mr_tree *fields);
+/* The event of a source, made from the uses of its columns downstream when it is `any`. */
+const struct mr_event *mr_planner_source_event(struct mr_planner *pl, uint32_t draft);
+/* The schema of an event. */
+struct mr_schema *mr_planner_event_schema(struct mr_planner *pl, const struct mr_event *event);
+/* Reads the nodes' options, resolves edges, sorts them. */
+void mr_planner_read_nodes(struct mr_planner *pl);
+/* Types along the edges, pruning backwards, partitions and delays; dead-letter writers are added.
+ */
+void mr_planner_type(struct mr_planner *pl);
+/* Workers, instances, links, pools. */
+void mr_planner_place(struct mr_planner *pl);
+
+/* Words of an option list, for messages: "did you mean". */
+const char *mr_planner_nearest(const char *text, const char *const *names, uint32_t cnt);
+
+#endif

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Types along the edges, pruning backwards, and what rows carry about time. */
+#include <string.h>
+
+#include "graph/plan_private.h"
+
+/* ---- the rows of NODE.errors ---- */
+
+const struct mr_schema *mr_error_schema(struct mr_arena *arena) {
+  static const struct {
+    const char *name;
+    enum mr_type type;
+  } cols[] = {
+      {"node", MR_TYPE_STRING},     {"code", MR_TYPE_STRING},    {"cause", MR_TYPE_STRING},
+      {"source", MR_TYPE_STRING},   {"position", MR_TYPE_INT64}, {"line", MR_TYPE_INT64},
+      {"time", MR_TYPE_TIMESTAMP},  {"raw", MR_TYPE_STRING},     {"raw_base64", MR_TYPE_STRING},
+      {"raw_bytes", MR_TYPE_INT64}, {"row", MR_TYPE_STRING}};
+  uint32_t cnt = sizeof cols / sizeof *cols;
+  struct mr_schema *s = MR_NEW(arena, struct mr_schema, 1);
+  s->fields = MR_NEW(arena, struct mr_field, cnt);
+  s->cnt = s->visible_cnt = cnt;
+  s->event_time = -1;
+  for (uint32_t i = 0; i < cnt; i++)
+    s->fields[i] = (struct mr_field){.name = cols[i].name, .type = cols[i].type, .optional = true};
+  return s;
+}
+
+/* ---- building the node list ---- */
+
+static void fill_node(struct mr_planner *pl, uint32_t order) {
+  const struct mr_draft *d = &pl->drafts[pl->sorted[order]];
+  struct mr_plan_node *n = &pl->plan->nodes[order];
+  n->name = d->name;
+  n->op = d->op;
+  n->conf = d->conf;
+  n->tree = d->tree;
+  struct mr_span at = mr_tree_name_span(d->tree);
+  if (at.src) mr_source_locate(at.src, at.off, &n->line, &n->col);
+  n->on_error = (enum mr_on_error)d->common.on_error;
+  n->instance_cnt = (uint32_t)d->common.workers;
+  n->delay_us = d->common.watermark.delay_us;
+  n->idle_after_us = d->common.watermark.idle_after_us;
+  n->delay_min_us = MR_TIME_MAX;
+  n->input_cnt = d->input_cnt;
+  n->inputs = MR_NEW(pl->arena, struct mr_plan_input, d->input_cnt + 1);
+  for (uint32_t i = 0; i < d->input_cnt; i++)
+    n->inputs[i] = (struct mr_plan_input){pl->drafts[d->inputs[i].node].order, d->inputs[i].output};
+  n->out_cnt = MR_OUT_EXTRA;
+  n->outs[MR_OUT_MAIN].name = "";
+  n->outs[MR_OUT_ERRORS].name = "errors";
+  for (uint32_t i = 0; d->op && d->op->outputs && d->op->outputs[i]; i++)
+    n->outs[n->out_cnt++].name = d->op->outputs[i];
+}
+
+static void add_reader(struct mr_planner *pl, struct mr_plan_out *out, uint32_t node,
+                       uint32_t input) {
+  struct mr_plan_reader *grown = MR_NEW(pl->arena, struct mr_plan_reader, out->reader_cnt + 1);
+  if (out->reader_cnt) memcpy(grown, out->readers, out->reader_cnt * sizeof *grown);
+  grown[out->reader_cnt++] = (struct mr_plan_reader){node, input};
+  out->readers = grown;
+}
+
+static void link_readers(struct mr_planner *pl) {
+  for (uint32_t i = 0; i < pl->plan->node_cnt; i++)
+    for (uint32_t k = 0; k < pl->plan->nodes[i].input_cnt; k++) {
+      struct mr_plan_input in = pl->plan->nodes[i].inputs[k];
+      add_reader(pl, &pl->plan->nodes[in.node].outs[in.output], i, k);
+    }
+}
+
+/* ---- forward: types ---- */
+
+static void set_input(struct mr_planner *pl, struct mr_plan_node *n, bool *ok) {
+  struct mr_op_plan *p = &n->op_plan;
+  bool derived = true;
+  for (uint32_t i = 0; i < n->input_cnt; i++) {
+    const struct mr_plan_node *up = &pl->plan->nodes[n->inputs[i].node];
+    uint32_t output = n->inputs[i].output;
+    const struct mr_schema *s = up->outs[output].schema;
+    if (!s) {
+      *ok = false;
+      return;
+    }
+    bool own = up->op->flags & MR_OP_DERIVES && output == MR_OUT_MAIN;
+    bool up_derived = own || (up->op->kind != MR_OP_SOURCE && up->op_plan.in_derived);
+    int64_t delay = up->op->kind == MR_OP_SOURCE ? up->delay_us : up->op_plan.source_delay_us;
+    if (!up_derived) derived = false;
+    if (!own && delay > p->source_delay_us) p->source_delay_us = delay;
+    if (!p->in)
+      p->in = s;
+    else if (!mr_schema_equal(p->in, s) || p->in->event_time != s->event_time) {
+      struct mr_diag *diag = mr_diag_error(pl->diags, MR_CODE_SCHEMA_MISMATCH,
+                                           mr_tree_span(mr_tree_get(n->tree, "from")),
+                                           "the inputs of %s have different columns", n->name);
+      mr_diag_try(diag, "bring them to the same columns with a map");
+      *ok = false;
+      return;
+    }
+  }
+  p->in_derived = derived && n->input_cnt > 0;
+}
+
+static void check_workers(struct mr_planner *pl, const struct mr_plan_node *n) {
+  if (n->instance_cnt == 1 || n->op_plan.key_cnt) return;
+  mr_diag_error(pl->diags, MR_CODE_BAD_PLACEMENT, mr_tree_span(mr_tree_get(n->tree, "workers")),
+                "%s has no key: its rows cannot be split among workers", n->name);
+}
+
+static void type_node(struct mr_planner *pl, uint32_t order) {
+  struct mr_plan *plan = pl->plan;
+  struct mr_plan_node *n = &plan->nodes[order];
+  const struct mr_draft *d = &pl->drafts[pl->sorted[order]];
+  struct mr_op_plan *p = &n->op_plan;
+  bool ok = !d->broken;
+  *p = (struct mr_op_plan){.arena = pl->arena,
+                           .diags = pl->diags,
+                           .plan = plan,
+                           .node = n,
+                           .tree = d->tree,
+                           .conf = d->conf};
+  if (!ok) return;
+  if (n->op->kind == MR_OP_SOURCE) {
+    p->event = mr_planner_source_event(pl, pl->sorted[order]);
+    ok = p->event != NULL;
+    if (ok) p->in = mr_planner_event_schema(pl, p->event);
+    p->source_delay_us = n->delay_us;
+  } else {
+    set_input(pl, n, &ok);
+  }
+  if (!ok) return;
+  for (uint32_t o = MR_OUT_EXTRA; o < n->out_cnt; o++)
+    if (!strcmp(n->outs[o].name, "late")) p->late_read = n->outs[o].reader_cnt > 0;
+  p->every_us = d->common.every_us;
+  uint32_t errors = pl->diags->error_cnt;
+  int rc = n->op->plan(p);
+  if (rc || pl->diags->error_cnt != errors) return;
+  check_workers(pl, n);
+  if (n->op->kind != MR_OP_SINK) {
+    n->outs[MR_OUT_MAIN].schema = p->outs[MR_OUT_MAIN].schema;
+    for (uint32_t o = MR_OUT_EXTRA; o < n->out_cnt; o++)
+      n->outs[o].schema = p->outs[o].schema ? p->outs[o].schema : p->in;
+  }
+  n->outs[MR_OUT_ERRORS].schema = plan->error_schema;
+}
+
+/* ---- dead-letter writers ---- */
+
+static void add_dead_letters(struct mr_planner *pl, uint32_t owner) {
+  struct mr_plan *plan = pl->plan;
+  struct mr_plan_node *up = &plan->nodes[owner];
+  const struct mr_op *op = mr_op_find(pl->conf->ops, MR_OP_SINK, "dead_letter");
+  if (!op || plan->node_cnt == MR_NODES_MAX) return;
+  uint32_t idx = plan->node_cnt++;
+  struct mr_plan_node *n = &plan->nodes[idx];
+  const char *path = mr_arena_printf(pl->arena, "%s/dead_letters/%s/%s.ndjson",
+                                     plan->runtime.data_dir, plan->graph, up->name);
+  struct mr_span none = {0};
+  struct mr_tree *map = mr_tree_new(pl->arena, MR_TREE_MAP, none);
+  mr_tree_add(pl->arena, map, mr_tree_new_text(pl->arena, "path", 4, none),
+              mr_tree_new_text(pl->arena, path, strlen(path), none));
+  void *conf = mr_arena_alloc(pl->arena, op->conf_sz + 16);
+  struct mr_opt_reader rd = {pl->arena, pl->diags, "type dead_letter"};
+  struct mr_opt_part part = {op->opts, conf};
+  mr_opt_read(&rd, map, none, &part, 1);
+  *n = (struct mr_plan_node){.name = mr_arena_printf(pl->arena, "%s.dead_letters", up->name),
+                             .op = op,
+                             .conf = conf,
+                             .tree = map,
+                             .internal = true,
+                             .owner = owner,
+                             .instance_cnt = 1,
+                             .out_cnt = MR_OUT_EXTRA,
+                             .on_error = MR_ON_ERROR_DROP,
+                             .delay_min_us = MR_TIME_MAX};
+  n->outs[MR_OUT_MAIN].name = "";
+  n->outs[MR_OUT_ERRORS].name = "errors";
+  n->inputs = MR_NEW(pl->arena, struct mr_plan_input, 1);
+  n->inputs[0] = (struct mr_plan_input){owner, MR_OUT_ERRORS};
+  n->input_cnt = 1;
+  n->op_plan = (struct mr_op_plan){.arena = pl->arena,
+                                   .diags = pl->diags,
+                                   .plan = plan,
+                                   .node = n,
+                                   .tree = map,
+                                   .conf = conf,
+                                   .in = plan->error_schema};
+  n->op->plan(&n->op_plan);
+  add_reader(pl, &up->outs[MR_OUT_ERRORS], idx, 0);
+}
+
+/* ---- backward: pruning ---- */
+
+static void prune_node(struct mr_planner *pl, struct mr_plan_node *n) {
+  struct mr_op_plan *p = &n->op_plan;
+  const bool *needs[MR_OUTS_MAX] = {0};
+  for (uint32_t o = 0; o < n->out_cnt; o++) {
+    struct mr_plan_out *out = &n->outs[o];
+    if (!out->schema) continue;
+    out->need = MR_NEW(pl->arena, bool, out->schema->cnt + 1);
+    for (uint32_t r = 0; r < out->reader_cnt; r++) {
+      const bool *in_need = pl->plan->nodes[out->readers[r].node].in_need;
+      for (uint32_t c = 0; c < out->schema->cnt; c++) out->need[c] |= in_need[c];
+    }
+    if (o == MR_OUT_ERRORS)
+      for (uint32_t c = 0; c < out->schema->cnt; c++) out->need[c] = true;
+    if (out->reader_cnt) needs[o] = out->need;
+  }
+  n->in_need = MR_NEW(pl->arena, bool, (p->in ? p->in->cnt : 0) + 1);
+  if (n->op->need) n->op->need(p, needs, n->in_need);
+  if (n->op->flags & MR_OP_TIMED && p->in && p->in->event_time >= 0)
+    n->in_need[p->in->event_time] = true;
+  for (uint32_t o = MR_OUT_EXTRA; o < n->out_cnt; o++) /* NODE.late is the input row */
+    if (needs[o] && n->outs[o].schema == p->in)
+      for (uint32_t c = 0; c < p->in->cnt; c++) n->in_need[c] |= n->outs[o].need[c];
+}
+
+/* ---- what sources must make ---- */
+
+static void look_downstream(struct mr_planner *pl, struct mr_plan_node *source, uint32_t node,
+                            bool *seen) {
+  struct mr_plan_node *n = &pl->plan->nodes[node];
+  if (seen[node]) return;
+  seen[node] = true;
+  const struct mr_op_plan *p = &n->op_plan;
+  bool virtual_clock = pl->plan->runtime.virtual_clock;
+  if (n != source) {
+    if (n->op->flags & MR_OP_TIMED && p->delay_us < source->delay_min_us)
+      source->delay_min_us = p->delay_us;
+    if (p->can_fail || p->uses_pos) source->need_pos = true;
+  }
+  if (virtual_clock && (p->uses_now || p->every_us)) source->need_now = true;
+  for (uint32_t o = 0; o < n->out_cnt; o++) {
+    if (o == MR_OUT_ERRORS || (o == MR_OUT_MAIN && n->op->flags & MR_OP_DERIVES)) continue;
+    for (uint32_t r = 0; r < n->outs[o].reader_cnt; r++)
+      look_downstream(pl, source, n->outs[o].readers[r].node, seen);
+  }
+}
+
+static void finish_source(struct mr_planner *pl, uint32_t node) {
+  struct mr_plan_node *n = &pl->plan->nodes[node];
+  bool *seen = MR_NEW(pl->arena, bool, pl->plan->node_cnt + 1);
+  n->need_t0 = true;
+  look_downstream(pl, n, node, seen);
+  struct mr_plan_out *out = &n->outs[MR_OUT_MAIN];
+  if (out->schema->event_time >= 0 &&
+      (n->delay_min_us != MR_TIME_MAX || pl->plan->runtime.virtual_clock))
+    out->need[out->schema->event_time] = true;
+}
+
+/* ---- partitions and paths ---- */
+
+static void set_partitions(struct mr_planner *pl, struct mr_plan_node *n, uint32_t node) {
+  struct mr_plan *plan = pl->plan;
+  for (uint32_t i = 0; i < n->input_cnt; i++) {
+    const struct mr_plan_node *up = &plan->nodes[n->inputs[i].node];
+    if (n->inputs[i].output == MR_OUT_ERRORS) continue;
+    bool own = up->op->kind == MR_OP_SOURCE ||
+               (up->op->flags & MR_OP_DERIVES && n->inputs[i].output == MR_OUT_MAIN);
+    for (uint32_t w = 0; w < MR_PARTITIONS_MAX / 64; w++)
+      if (!own) n->partitions[w] |= up->partitions[w];
+    if (own) n->partitions[up->partition_first / 64] |= UINT64_C(1) << (up->partition_first % 64);
+  }
+  if (n->op->kind != MR_OP_SOURCE && !(n->op->flags & MR_OP_DERIVES)) return;
+  if (plan->partition_cnt == MR_PARTITIONS_MAX) {
+    mr_diag_error(pl->diags, MR_CODE_TOO_MANY_NODES, mr_tree_name_span(n->tree),
+                  "a graph has at most %u partitions", MR_PARTITIONS_MAX);
+    return;
+  }
+  n->partition_first = plan->partition_cnt;
+  n->partition_cnt = 1;
+  plan->partitions[plan->partition_cnt++].node = node;
+}
+
+static void mark_upstream(const struct mr_plan *plan, uint32_t node, bool *seen) {
+  if (seen[node]) return;
+  seen[node] = true;
+  for (uint32_t i = 0; i < plan->nodes[node].input_cnt; i++)
+    mark_upstream(plan, plan->nodes[node].inputs[i].node, seen);
+}
+
+static void find_paths(struct mr_planner *pl) {
+  struct mr_plan *plan = pl->plan;
+  plan->paths = MR_NEW(pl->arena, struct mr_plan_path, plan->node_cnt * plan->node_cnt + 1);
+  for (uint32_t i = 0; i < plan->node_cnt; i++) {
+    if (plan->nodes[i].op->kind != MR_OP_SINK || plan->nodes[i].internal) continue;
+    bool *seen = MR_NEW(pl->arena, bool, plan->node_cnt + 1);
+    mark_upstream(plan, i, seen);
+    for (uint32_t s = 0; s < plan->node_cnt; s++)
+      if (seen[s] && plan->nodes[s].op->kind == MR_OP_SOURCE)
+        plan->paths[plan->path_cnt++] = (struct mr_plan_path){s, i};
+  }
+}
+
+void mr_planner_type(struct mr_planner *pl) {
+  struct mr_plan *plan = pl->plan;
+  plan->nodes = MR_NEW(pl->arena, struct mr_plan_node, MR_NODES_MAX);
+  plan->partitions = MR_NEW(pl->arena, struct mr_plan_partition, MR_PARTITIONS_MAX);
+  plan->error_schema = mr_error_schema(pl->arena);
+  plan->node_cnt = pl->draft_cnt;
+  for (uint32_t i = 0; i < pl->draft_cnt; i++) fill_node(pl, i);
+  link_readers(pl);
+  for (uint32_t i = 0; i < pl->draft_cnt; i++) type_node(pl, i);
+  if (pl->diags->error_cnt) return;
+  for (uint32_t i = 0; i < pl->draft_cnt; i++) {
+    const struct mr_plan_node *n = &plan->nodes[i];
+    if (n->op_plan.can_fail && n->on_error == MR_ON_ERROR_DEAD_LETTER) add_dead_letters(pl, i);
+  }
+  for (uint32_t i = plan->node_cnt; i-- > 0;) prune_node(pl, &plan->nodes[i]);
+  for (uint32_t i = 0; i < plan->node_cnt; i++) set_partitions(pl, &plan->nodes[i], i);
+  for (uint32_t i = 0; i < plan->node_cnt; i++)
+    if (plan->nodes[i].op->kind == MR_OP_SOURCE) finish_source(pl, i);
+  find_paths(pl);
+}
