@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_WORKER_CTX_H
+#define MR_WORKER_CTX_H
+
+/* What an operator instance sees while it runs, and what it may call. Everything here is for the
+ * worker that runs the instance. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/cpu.h"
+#include "base/log.h"
+#include "data/batch.h"
+#include "graph/op.h"
+#include "graph/plan.h"
+
+struct mr_instance;
+struct mr_io;
+
+/* Counts of an instance, plain words of its worker; the framework publishes them. rows_in, and
+ * rows_out on MR_OUT_MAIN (once, however many readers), dead_letters and dropped errors are the
+ * framework's. */
+struct mr_counts {
+  uint64_t rows_in, rows_out, absorbed, filtered, late, late_partial, future, dropped, dead_letters;
+  uint64_t bytes_in, bytes_out, nan_null;
+  uint64_t state_keys, state_bytes; /* gauges */
+};
+
+struct mr_op_ctx {
+  void *self;       /* the instance's own struct: self_sz bytes */
+  const void *conf; /* options */
+  const void *data; /* op_plan.data */
+  bool more; /* set by the operator: call drain before anything else. Where it is to be set, it is
+                set before what is emitted: those rows then do not carry the input's frontier */
+  bool stop; /* a drain was asked for; sources are not polled any more */
+  uint32_t row_max; /* sources: rows that this poll may emit, 1..MR_BATCH_ROWS */
+  uint64_t now_ns;  /* monotonic, read once per step */
+  int64_t now_us; /* now(): the graph's clock; virtual: the time of the row being looked at at batch
+                     grain */
+  uint64_t wake_ns; /* sources: after MR_POLL_IDLE, when to be asked again at the latest (0: when
+                       input or I/O comes) */
+  struct mr_counts counts;
+
+  const struct mr_region *region;
+  struct mr_arena *arena;             /* control plane only: init and fini */
+  struct mr_region *region_rw;        /* init only: mr_region_alloc / mr_region_reserve */
+  struct mr_pool *pools[MR_OUTS_MAX]; /* own batches by output; NULL: none */
+  const struct mr_clock *clock;
+  const struct mr_log *log;
+  const struct mr_plan *plan;
+  const struct mr_plan_node *node;
+  uint32_t instance; /* 0..N-1 */
+  enum mr_isa isa;
+  struct mr_io *io; /* files: io/io.h */
+  const char
+      *source_label; /* sources set it in init: the file, for dead letters of steps downstream */
+  bool virtual_clock;
+  struct mr_instance *inst; /* the framework's side */
+};
+
+/* ---- emission ---- */
+
+/* Emits a view of the input (a filter). The struct, its columns and selection must stay as they are
+ * until the operator is called again. sel_cnt 0 emits nothing. */
+void mr_emit(struct mr_op_ctx *ctx, uint32_t output, const struct mr_view *view);
+
+/* Takes an open batch for an output with own_batches. Never NULL within the promises of op.h. */
+struct mr_batch *mr_emit_open(struct mr_op_ctx *ctx, uint32_t output);
+
+/* Emits an own batch with msg.row_cnt rows and hands it over; msg, et_min/max, hidden offsets and
+ * bases are taken from its head as they stand. `like` (may be NULL) gives source, partition,
+ * frontiers, now and t0 for rows that stand for input rows; then all of those need not be set. Of
+ * derived rows (MR_OP_DERIVES, main output) partition, source, frontiers and now are set here; the
+ * node's watermark goes on when all of them are out. */
+void mr_emit_batch(struct mr_op_ctx *ctx, uint32_t output, struct mr_batch *batch,
+                   const struct mr_view *like);
+
+/* Emits own batch `batch` as a view with its own column table: cols[i] may be the batch's or the
+ * input's memory (map). The batch must hold a base on the input's batch where it points there
+ * (mr_batch_add_base). */
+void mr_emit_mixed(struct mr_op_ctx *ctx, uint32_t output, struct mr_batch *batch,
+                   const struct mr_view *view);
+
+/* Puts back a batch that was opened and not used. */
+void mr_emit_cancel(struct mr_op_ctx *ctx, uint32_t output, struct mr_batch *batch);
+
+/* ---- sources ---- */
+
+/* What a source knows about the event times of a batch: nothing; et_min and et_max, which are set;
+ * or these, and that no row is before the one before it. */
+enum mr_et { MR_ET_UNKNOWN, MR_ET_BOUNDS, MR_ET_ORDERED };
+
+/* Emits a batch of a source: sets source, partition, et_min/et_max over its event time column
+ * (unless known), the frontiers (F moves by all rows), row_frontier where a row may be late, now
+ * and t0 (unless the hidden arrays are filled), counts, and the virtual clock. row_vtime_us:
+ * planned time of the rows under the virtual clock (NULL: the largest event time read). Rows:
+ * batch->msg.row_cnt. */
+void mr_source_emit(struct mr_op_ctx *ctx, struct mr_batch *batch, enum mr_et known,
+                    const int64_t *row_vtime_us);
+
+/* A line or record that is no row: goes to NODE.errors with source name, position and line, or is
+ * dropped or stops the graph, as on_error says. False: no room now; return MR_POLL_ROWS and offer
+ * it again at the next poll. */
+bool mr_source_reject(struct mr_op_ctx *ctx, int code, const char *cause, const char *source,
+                      uint64_t pos, uint64_t line, const char *raw, uint32_t len,
+                      uint64_t raw_bytes);
+
+/* Progress of bounded input, bytes (total 0: unknown). */
+void mr_source_progress(struct mr_op_ctx *ctx, uint64_t bytes_done, uint64_t bytes_total);
+
+/* ---- errors ---- */
+
+/* Reports rows of the current input view as error rows: bits of `rows` (MR_BATCH_WORDS words, valid
+ * until the operator is called again). cause writes the text for one row and returns its code, 3021
+ * for MR3021. The framework counts them and makes the dead letters before the input is released. At
+ * most once per process call. */
+typedef int (*mr_cause_fn)(struct mr_op_ctx *ctx, uint32_t row, char *text, size_t text_sz);
+void mr_reject_rows(struct mr_op_ctx *ctx, const struct mr_view *in, const uint64_t *rows,
+                    mr_cause_fn cause);
+
+/* Stops the graph: a sink's disk is full, state is over its bound. MR_ERR_IO ends with exit 74,
+ * others with 1. The text is kept for the one clear error line. The operator is not called again
+ * except fini. */
+void mr_op_fail(struct mr_op_ctx *ctx, int code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

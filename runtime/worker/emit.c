@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Emission: from an operator's output to its readers, on the same worker by a call, on others
+ * through links. */
+#include "worker/worker_private.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+
+void mr_batch_release(struct mr_worker *worker, struct mr_batch *batch) {
+  struct mr_run *run = worker->run;
+  if (!mr_batch_unref(batch)) return;
+  for (uint32_t i = 0; i < batch->base_cnt; i++)
+    mr_batch_release(worker, mr_region_ptr(&run->region, batch->bases[i]));
+  batch->base_cnt = 0;
+  struct mr_pool *pool = &run->pools[batch->pool];
+  if (pool->worker == worker->idx)
+    mr_pool_put(pool, batch);
+  else
+    mr_return_send(worker->returns_out[pool->worker], mr_region_off(&run->region, batch));
+}
+
+void mr_worker_take_returns(struct mr_worker *worker) {
+  struct mr_run *run = worker->run;
+  for (uint32_t w = 0; w < run->worker_cnt; w++) {
+    struct mr_return *ring = worker->returns_in[w];
+    if (!ring) continue;
+    uint64_t offs[32];
+    uint32_t cnt;
+    while ((cnt = mr_return_take(ring, offs, 32)) > 0)
+      for (uint32_t i = 0; i < cnt; i++) {
+        struct mr_batch *batch = mr_region_ptr(&run->region, offs[i]);
+        mr_pool_put(&run->pools[batch->pool], batch);
+      }
+  }
+}
+
+/* ---- links ---- */
+
+static void note_sent(struct mr_instance *inst, struct mr_send *send, struct mr_batch *batch,
+                      const struct mr_view *view) {
+  batch->msg.sent_tsc = mr_clock_fast_ns(inst->ctx.clock);
+  mr_link_send(send->link, mr_region_off(&inst->run->region, batch));
+  send->items_sent++;
+  send->rows_sent += view->sel_cnt;
+  struct mr_front *told = &send->told[view->partition];
+  if (view->frontier_out > told->us) told->us = view->frontier_out;
+  told->idle = false;
+  struct mr_front *want = &send->want[view->partition];
+  want->idle = false;
+  if (want->us < told->us) want->us = told->us;
+  mr_wake_signal(send->wake);
+}
+
+/* Puts a view on a link: in the head of its own batch when nobody else needs that head, else in a
+ * shell. */
+static void send_view(struct mr_instance *inst, struct mr_outp *out, struct mr_send *send,
+                      const struct mr_view *view, struct mr_batch *own) {
+  const struct mr_region *region = &inst->run->region;
+  struct mr_batch *head = own;
+  if (own) {
+    mr_batch_ref(own);
+  } else {
+    head = mr_pool_take(out->shells);
+    MR_ASSERT(head);
+    mr_view_to_batch(region, view, out->col_cnt, head);
+    mr_batch_add_base(&inst->run->region, head, view->batch);
+  }
+  note_sent(inst, send, head, view);
+}
+
+static void want_front(struct mr_instance *inst, struct mr_send *send, uint32_t partition,
+                       int64_t frontier_us, bool idle, int64_t now_us) {
+  struct mr_front *want = &send->want[partition], *told = &send->told[partition];
+  if (frontier_us > want->us) want->us = frontier_us;
+  want->idle = idle;
+  send->now_us = now_us;
+  if (want->us > told->us || want->idle != told->idle) {
+    if (!send->dirty) inst->worker->dirty_sends++;
+    send->dirty = true;
+  }
+}
+
+/* A message of the link's that its reader is done with, or NULL. */
+static struct mr_msg *free_message(struct mr_instance *inst, struct mr_send *send) {
+  int32_t i = mr_link_control_next(send->link);
+  return i < 0 ? NULL : mr_region_ptr(&inst->run->region, send->ctl_off[i]);
+}
+
+static void send_control(struct mr_instance *inst, struct mr_send *send, struct mr_msg *msg) {
+  msg->sent_tsc = inst->worker->now_ns;
+  bool sent = mr_link_send_control(send->link, mr_region_off(&inst->run->region, msg));
+  MR_ASSERT(sent); /* a free message is a free slot */
+  mr_wake_signal(send->wake);
+}
+
+bool mr_send_flush(struct mr_instance *inst, struct mr_send *send) {
+  uint32_t cnt = inst->run->plan->partition_cnt;
+  for (uint32_t p = 0; send->dirty && p < cnt; p++) {
+    struct mr_front *want = &send->want[p], *told = &send->told[p];
+    if (want->us <= told->us && want->idle == told->idle) continue;
+    struct mr_msg *msg = free_message(inst, send);
+    if (!msg) return false;
+    msg->kind = MR_MSG_FRONTIER;
+    msg->partition = p;
+    msg->frontier_out = want->us;
+    msg->idle = want->idle;
+    msg->now_us = send->now_us;
+    send_control(inst, send, msg);
+    *told = *want;
+  }
+  if (send->dirty) {
+    send->dirty = false;
+    inst->worker->dirty_sends--;
+  }
+  if (send->end_pending && !send->ended) {
+    struct mr_msg *msg = free_message(inst, send);
+    if (!msg) return false;
+    msg->kind = MR_MSG_END;
+    msg->partition = 0;
+    send_control(inst, send, msg);
+    send->ended = true;
+    inst->worker->dirty_sends--;
+  }
+  return true;
+}
+
+/* ---- exchange ---- */
+
+/* Splits a view by the key groups of its rows into one selection per instance of the reader. */
+static void exchange(struct mr_instance *inst, struct mr_outp *out, const struct mr_group *group,
+                     const struct mr_view *view) {
+  uint32_t n = group->cnt;
+  uint64_t(*sels)[MR_BATCH_WORDS] = out->sels;
+  uint32_t words = mr_bitmap_words(view->row_cnt);
+  memset(sels, 0, sizeof sels[0] * n);
+  mr_key_hash(group->hasher, inst->run->region.base, view, out->hashes);
+  uint64_t all[MR_BATCH_WORDS];
+  const uint64_t *sel = mr_view_sel(view, all);
+  MR_BITMAP_EACH(sel, words, row)
+  mr_bit_set(sels[mr_key_owner(mr_key_group(out->hashes[row]), n)], (uint32_t)row);
+  for (uint32_t i = 0; i < n; i++) {
+    struct mr_view part = *view;
+    part.sel = sels[i];
+    part.sel_cnt = mr_bitmap_count(sels[i], words);
+    if (part.sel_cnt) send_view(inst, out, &out->sends[group->first + i], &part, NULL);
+  }
+}
+
+/* ---- emission ---- */
+
+static void deliver(struct mr_instance *from, const struct mr_edge *edge,
+                    const struct mr_view *view) {
+  struct mr_instance *to = edge->to;
+  struct mr_in *in = &to->ins[edge->input];
+  if (to->phase != MR_PHASE_IDLE || to->pending_cnt) {
+    MR_ASSERT(!in->pending);
+    in->pending = view;
+    to->pending_cnt++;
+    return;
+  }
+  mr_worker_switch(from->worker, to);
+  mr_instance_give_view(to, edge->input, view, NULL);
+  mr_worker_switch(from->worker, from);
+}
+
+/* own: a whole batch of this output whose head may carry the view over one link. */
+static void publish(struct mr_instance *inst, uint32_t output, const struct mr_view *view,
+                    struct mr_batch *own) {
+  struct mr_outp *out = &inst->outs[output];
+  for (uint32_t i = 0; i < out->group_cnt; i++) {
+    const struct mr_group *group = &out->groups[i];
+    if (group->hasher) {
+      exchange(inst, out, group, view);
+    } else {
+      send_view(inst, out, &out->sends[group->first], view, own);
+      own = NULL; /* one link has its head now */
+    }
+  }
+  for (uint32_t i = 0; i < out->edge_cnt; i++) deliver(inst, &out->edges[i], view);
+}
+
+/* What emitted rows may say about time: while more of the same input is to come, only what was
+ * known before it; and no more than all inputs that carry the partition have said. */
+static void limit_frontiers(const struct mr_instance *inst, uint32_t partition, int64_t *in_us,
+                            int64_t *out_us) {
+  int64_t most = inst->in_cnt > 1 ? inst->parts_us[partition] : MR_TIME_MAX;
+  if (*in_us > most) *in_us = most;
+  if (inst->ctx.more) *out_us = *in_us;
+  if (*out_us > most) *out_us = most;
+}
+
+void mr_emit(struct mr_op_ctx *ctx, uint32_t output, const struct mr_view *view) {
+  struct mr_instance *inst = ctx->inst;
+  struct mr_outp *out = &inst->outs[output];
+  if (!view->sel_cnt) return;
+  if (output == MR_OUT_MAIN) ctx->counts.rows_out += view->sel_cnt;
+  int64_t in_us = view->frontier_in, out_us = view->frontier_out;
+  limit_frontiers(inst, view->partition, &in_us, &out_us);
+  if (in_us != view->frontier_in || out_us != view->frontier_out) {
+    out->view = *view;
+    out->view.frontier_in = in_us;
+    out->view.frontier_out = out_us;
+    view = &out->view;
+  }
+  publish(inst, output, view, NULL);
+}
+
+struct mr_batch *mr_emit_open(struct mr_op_ctx *ctx, uint32_t output) {
+  struct mr_outp *out = &ctx->inst->outs[output];
+  MR_ASSERT(out->pool);
+  struct mr_batch *batch = mr_pool_take(out->pool);
+  if (!batch) {
+    mr_worker_take_returns(ctx->inst->worker);
+    batch = mr_pool_take(out->pool);
+  }
+  MR_ASSERT(batch); /* the credits of the plan promise one */
+  return batch;
+}
+
+void mr_emit_cancel(struct mr_op_ctx *ctx, uint32_t output, struct mr_batch *batch) {
+  (void)output;
+  mr_batch_release(ctx->inst->worker, batch);
+}
+
+static void like_input(struct mr_batch *batch, const struct mr_view *like) {
+  batch->msg.source = like->source;
+  batch->msg.partition = like->partition;
+  batch->msg.frontier_in = like->frontier_in;
+  batch->msg.frontier_out = like->frontier_out;
+  batch->msg.now_us = like->now_us;
+  batch->msg.t0_ns = like->t0_ns;
+  batch->et_min = like->et_min;
+  batch->et_max = like->et_max;
+  batch->pos = like->pos;
+  batch->line = like->line;
+}
+
+/* Derived rows are a partition of their own, whose frontier is the node's watermark and follows
+ * them. */
+static void stamp_derived(struct mr_instance *inst, struct mr_batch *batch) {
+  const struct mr_view *view = inst->view;
+  batch->msg.partition = inst->node->partition_first;
+  batch->msg.frontier_in = batch->msg.frontier_out = MR_TIME_NONE;
+  batch->msg.now_us = inst->ctx.now_us;
+  if (view) inst->last_source = view->source;
+  batch->msg.source = inst->last_source;
+  if (!batch->msg.t0_ns) batch->msg.t0_ns = view ? view->t0_ns : inst->worker->now_ns;
+}
+
+void mr_emit_batch(struct mr_op_ctx *ctx, uint32_t output, struct mr_batch *batch,
+                   const struct mr_view *like) {
+  struct mr_instance *inst = ctx->inst;
+  struct mr_outp *out = &inst->outs[output];
+  struct mr_msg *msg = &batch->msg;
+  MR_ASSERT(msg->row_cnt > 0 && msg->row_cnt <= MR_BATCH_ROWS);
+  MR_ASSERT(!out->held);
+  if (like) like_input(batch, like);
+  if (output == MR_OUT_MAIN && inst->op->flags & MR_OP_DERIVES)
+    stamp_derived(inst, batch);
+  else if (like)
+    limit_frontiers(inst, msg->partition, &msg->frontier_in, &msg->frontier_out);
+  msg->kind = MR_MSG_VIEW;
+  msg->sel_cnt = msg->row_cnt;
+  msg->sel_off = 0;
+  out->held = batch;
+  if (output == MR_OUT_MAIN) ctx->counts.rows_out += msg->row_cnt;
+  mr_view_of_batch(&inst->run->region, batch, out->cols, &out->view);
+  publish(inst, output, &out->view, batch);
+}
+
+void mr_emit_mixed(struct mr_op_ctx *ctx, uint32_t output, struct mr_batch *batch,
+                   const struct mr_view *view) {
+  struct mr_instance *inst = ctx->inst;
+  struct mr_outp *out = &inst->outs[output];
+  if (!view->sel_cnt) {
+    mr_batch_release(inst->worker, batch);
+    return;
+  }
+  MR_ASSERT(!out->held && view->batch == batch);
+  out->held = batch;
+  if (output == MR_OUT_MAIN) ctx->counts.rows_out += view->sel_cnt;
+  out->view = *view;
+  limit_frontiers(inst, view->partition, &out->view.frontier_in, &out->view.frontier_out);
+  if (out->send_cnt) mr_view_to_batch(&inst->run->region, &out->view, out->col_cnt, batch);
+  publish(inst, output, &out->view, batch);
+}
+
+/* ---- time and the end ---- */
+
+bool mr_out_frontier(struct mr_instance *inst, struct mr_outp *out, uint32_t partition,
+                     int64_t frontier_us, bool idle, int64_t now_us) {
+  bool all = true;
+  for (uint32_t i = 0; i < out->send_cnt; i++) {
+    want_front(inst, &out->sends[i], partition, frontier_us, idle, now_us);
+    if (out->sends[i].dirty) mr_send_flush(inst, &out->sends[i]);
+  }
+  for (uint32_t i = 0; i < out->edge_cnt; i++) {
+    struct mr_instance *to = out->edges[i].to;
+    const struct mr_front *f = &to->ins[out->edges[i].input].fronts[partition];
+    if (!f->carried || (f->us >= frontier_us && f->idle == idle)) continue;
+    if (to->phase != MR_PHASE_IDLE || to->pending_cnt) {
+      all = false;
+      continue;
+    }
+    mr_worker_switch(inst->worker, to);
+    mr_instance_give_frontier(to, out->edges[i].input, partition, frontier_us, idle, now_us);
+    mr_worker_switch(inst->worker, inst);
+  }
+  return all;
+}
+
+void mr_out_end(struct mr_instance *inst, struct mr_outp *out) {
+  for (uint32_t i = 0; i < out->send_cnt; i++) {
+    out->sends[i].end_pending = true;
+    inst->worker->dirty_sends++;
+    mr_send_flush(inst, &out->sends[i]);
+  }
+  for (uint32_t i = 0; i < out->edge_cnt; i++)
+    mr_instance_give_end(out->edges[i].to, out->edges[i].input);
+}

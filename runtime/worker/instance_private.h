@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_WORKER_INSTANCE_PRIVATE_H
+#define MR_WORKER_INSTANCE_PRIVATE_H
+
+/* The framework's side of operator instances: inputs, outputs, and the little state machine that
+ * takes one item (a view, a frontier, a timer, the end) from arrival to release. Everything here
+ * belongs to one worker, except what ring and stats share.
+ *
+ * An item:  START -> WORK -> (virtual timers between its rows: TICK -> START) -> REJECT -> TIME ->
+ * ADVANCE
+ *           -> FORWARD -> CLEAR -> idle
+ *
+ * Whatever calls the operator first asks for room for one view on each output. Without it the item
+ * stops there and goes on at the worker's next step. While an instance is not idle it takes nothing
+ * new; a view that comes on a direct edge meanwhile waits in
+ * the edge's one slot, where it stays valid because its sender waits too (CLEAR). So nothing is
+ * copied and nothing is unbounded. */
+
+#include "base/bits.h"
+#include "base/clock.h"
+#include "data/key.h"
+#include "ring/ring.h"
+#include "ring/wake.h"
+#include "stats/stats.h"
+#include "worker/ctx.h"
+
+struct mr_worker;
+struct mr_run;
+
+enum mr_item_kind {
+  MR_ITEM_NONE,
+  MR_ITEM_VIEW,
+  MR_ITEM_FRONTIER,
+  MR_ITEM_END,
+  MR_ITEM_TICK,
+  MR_ITEM_POLL
+};
+
+enum mr_phase {
+  MR_PHASE_IDLE,
+  MR_PHASE_START,   /* waits for room; timers that are due before the item */
+  MR_PHASE_TICK,    /* draining after such a timer */
+  MR_PHASE_WORK,    /* process, tick or finish was called: drains */
+  MR_PHASE_SLICE,   /* the rows before a virtual timer are done */
+  MR_PHASE_REJECT,  /* error rows of the view go out */
+  MR_PHASE_TIME,    /* the frontier of the item is taken */
+  MR_PHASE_ADVANCE, /* advance was called: drains */
+  MR_PHASE_FORWARD, /* the frontier goes on */
+  MR_PHASE_CLEAR    /* readers finish, then the view is released */
+};
+
+/* What an instance has been told about time on one partition, by one input. */
+struct mr_front {
+  int64_t us; /* MR_TIME_NONE: nothing yet */
+  bool carried, idle;
+};
+
+struct mr_in {              /* one input edge of an instance */
+  struct mr_link *link;     /* NULL: direct */
+  int32_t plan_link;        /* index of the plan's link, -1: direct */
+  struct mr_instance *from; /* the sender */
+  uint32_t from_output;
+  const struct mr_view *pending; /* direct: a view that waits */
+  bool ended;                    /* nothing more comes */
+  bool end_pending;              /* direct: the end waits behind what is being done */
+  struct mr_front *fronts;       /* by partition of the graph */
+  struct mr_col *cols;           /* link: the column table of the view being read */
+  struct mr_view view;
+  uint64_t queue[MR_LINK_BURST]; /* link: items taken and not yet looked at */
+  uint32_t queue_head, queue_cnt;
+  struct mr_link_stat *stat;
+  struct mr_hist *wait; /* time on the link; NULL: not kept */
+  uint64_t rows_taken, items_taken;
+};
+
+struct mr_edge { /* a direct reader */
+  struct mr_instance *to;
+  uint32_t input;
+};
+
+struct mr_send { /* a link that an output writes */
+  struct mr_link *link;
+  uint32_t plan_link;
+  uint64_t ctl_off[MR_LINK_CONTROL]; /* messages for control items, region offsets */
+  struct mr_front *want;             /* by partition: what the reader should know, */
+  struct mr_front *told;             /* and what it knows */
+  bool dirty;                        /* want differs from told somewhere */
+  bool end_pending, ended;
+  int64_t now_us;
+  struct mr_link_stat *stat;
+  struct mr_wake *wake;                 /* of the reading worker */
+  uint64_t rows_sent, items_sent, full; /* full: times that it became full */
+  bool is_full;
+};
+
+struct mr_group { /* the links to the instances of one reading node */
+  const struct mr_plan_node *to;
+  uint32_t first, cnt;
+  const struct mr_key_hasher *hasher; /* NULL: one instance, which gets all rows */
+};
+
+struct mr_outp { /* one output of an instance */
+  struct mr_edge *edges;
+  uint32_t edge_cnt;
+  struct mr_send *sends;
+  uint32_t send_cnt;
+  struct mr_pool *pool;   /* own batches, NULL: none */
+  struct mr_pool *shells; /* for views that cross links */
+  struct mr_batch *held;  /* own batch that was emitted and may still be read here */
+  struct mr_col *cols;    /* column table of an emitted own batch */
+  struct mr_view view;
+  uint32_t col_cnt;
+  struct mr_group *groups; /* the sends in runs, one per reading node */
+  uint32_t group_cnt;
+  uint64_t *hashes;                 /* exchange: MR_BATCH_ROWS, scratch */
+  uint64_t (*sels)[MR_BATCH_WORDS]; /* exchange: the share of each instance, scratch */
+};
+
+struct mr_need {        /* room that one item may use: */
+  struct mr_send *send; /* one view on a link, or, when NULL, */
+  struct mr_pool *pool; /* cnt batches */
+  uint32_t cnt;
+};
+
+struct mr_instance {
+  struct mr_op_ctx ctx;
+  const struct mr_op *op;
+  struct mr_worker *worker;
+  struct mr_run *run;
+  const struct mr_plan_node *node;
+  uint32_t idx; /* among the plan's instances */
+
+  enum mr_phase phase;
+  enum mr_item_kind item;
+  uint32_t item_in;
+  const struct mr_view *view;
+  struct mr_batch *view_batch; /* came by a link: to be released */
+  uint32_t partition;          /* of the item */
+  int64_t frontier_us;         /* of the item */
+  bool item_idle;              /* the partition became idle */
+  int64_t item_now_us;
+  int64_t tick_at_us;
+  struct mr_view slice; /* virtual timers: rows of the view up to the next timer */
+  uint64_t slice_sel[MR_BATCH_WORDS];
+  uint32_t slice_row; /* rows before it are done */
+
+  struct mr_in *ins;
+  uint32_t in_cnt, in_ended;
+  struct mr_outp outs[MR_OUTS_MAX];
+  uint32_t out_cnt;
+  uint32_t pending_cnt;
+  struct mr_need *needs; /* for one view on each output */
+  uint32_t need_cnt;
+
+  /* time */
+  int64_t *parts_us; /* by partition: minimum over the inputs that carry it */
+  bool *parts_idle, *parts_carried;
+  bool quiet;           /* nothing is known of time: all its partitions are idle */
+  int64_t watermark_us; /* combined, minus delay; MR_TIME_NONE */
+  int64_t next_tick_us; /* MR_TIME_NONE: not set */
+  uint16_t last_source; /* of derived rows: where the last view came from */
+  /* sources and derived rows */
+  int64_t source_frontier_us;
+  int64_t vtime_us; /* last planned time under the virtual clock */
+  uint64_t last_row_ns;
+  bool source_idle, source_done, source_ended; /* done: it said END */
+  uint32_t source_rows_prev;                   /* rows of its last poll */
+  uint64_t rows_left, rows_taken;              /* --count: this poll may take; taken so far */
+
+  /* error rows */
+  const uint64_t *reject_rows;
+  mr_cause_fn reject_cause;
+  uint64_t reject_left[MR_BATCH_WORDS];
+  struct mr_batch *error_batch; /* source rejects: open */
+  char *row_text;               /* scratch for a row's JSON text; NULL: no error rows */
+  uint64_t progress_done, progress_total;
+
+  bool ended, failed;
+
+  /* stats */
+  uint64_t errors_said, errors_said_ns; /* error rows reported to the log, and when */
+  struct mr_node_stat *stat;
+  struct mr_hist **path_hist; /* sinks: by source node */
+  struct mr_hist *service;
+  uint64_t busy_ns, blocked_ns;
+  uint64_t mark_ns; /* of the item being timed */
+};
+
+/* ---- step.c ---- */
+/* Goes on with the item; true when the instance is idle. */
+bool mr_instance_run(struct mr_instance *inst);
+/* Hands an item over; the instance is idle. */
+void mr_instance_give_view(struct mr_instance *inst, uint32_t in, const struct mr_view *view,
+                           struct mr_batch *release);
+void mr_instance_give_frontier(struct mr_instance *inst, uint32_t in, uint32_t partition,
+                               int64_t frontier_us, bool idle, int64_t now_us);
+void mr_instance_give_end(struct mr_instance *inst, uint32_t in);
+void mr_instance_give_tick(struct mr_instance *inst, int64_t at_us);
+/* Asks a source; the instance is idle and has room. */
+enum mr_poll mr_instance_poll(struct mr_instance *inst);
+/* True when the direct readers of all outputs are idle; then held batches are released. */
+bool mr_instance_clear(struct mr_instance *inst);
+/* True when one view can be emitted on each output: direct readers are idle, links and pools have
+ * room. */
+bool mr_instance_ready(struct mr_instance *inst);
+/* The source's partition is silent: readers leave it out of the minimum. The instance is idle. */
+void mr_instance_idle_source(struct mr_instance *inst);
+/* Ends a source: what is said of its partition, then the end goes on. */
+enum mr_source_end {
+  MR_SOURCE_FLUSH, /* all is read: the end of time, which closes windows */
+  MR_SOURCE_HOLD,  /* all is read: others need not wait for it any more */
+  MR_SOURCE_STOP   /* a drain: nothing, so that no window closes early */
+};
+void mr_instance_end_source(struct mr_instance *inst, enum mr_source_end how);
+
+/* ---- emit.c ---- */
+/* Tells an output's readers about time. False when a direct reader is at work: call again later; a
+ * link without a free control slot is told by the worker's next steps. */
+bool mr_out_frontier(struct mr_instance *inst, struct mr_outp *out, uint32_t partition,
+                     int64_t frontier_us, bool idle, int64_t now_us);
+/* Sends wanted control items of the link as far as there are slots. True when none is left. */
+bool mr_send_flush(struct mr_instance *inst, struct mr_send *send);
+void mr_out_end(struct mr_instance *inst, struct mr_outp *out);
+/* Drops one reference and, if it was the last, sends the batch and its bases home. */
+void mr_batch_release(struct mr_worker *worker, struct mr_batch *batch);
+
+/* ---- reject.c ---- */
+/* Makes dead letters of reported rows; true when all are out. */
+bool mr_instance_reject(struct mr_instance *inst);
+/* Emits the open error batch of a source, if any. True when nothing is left open. */
+bool mr_instance_reject_flush(struct mr_instance *inst);
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every source needs: event time bounds, the frontier of its partition, the virtual clock,
+ * counts. */
+#include "worker/worker_private.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+
+/* Least and largest event time of n rows; NULL rows have none. */
+static void event_time_bounds(const int64_t *et, const uint64_t *valid, uint32_t n, int64_t *min,
+                              int64_t *max) {
+  int64_t lo = INT64_MAX, hi = INT64_MIN;
+  if (!valid) {
+    for (uint32_t i = 0; i < n; i++) {
+      lo = et[i] < lo ? et[i] : lo;
+      hi = et[i] > hi ? et[i] : hi;
+    }
+  } else {
+    for (uint32_t i = 0; i < n; i++) {
+      if (!mr_bit_get(valid, i)) continue;
+      lo = et[i] < lo ? et[i] : lo;
+      hi = et[i] > hi ? et[i] : hi;
+    }
+  }
+  *min = lo == INT64_MAX && hi == INT64_MIN ? MR_TIME_NONE : lo;
+  *max = *min == MR_TIME_NONE ? MR_TIME_NONE : hi;
+}
+
+/* F before each row: the running maximum of event time. True when some row is behind F minus delay.
+ */
+static bool fill_frontier(const int64_t *et, const uint64_t *valid, uint32_t n, int64_t f,
+                          int64_t delay, int64_t *out) {
+  bool late = false;
+  for (uint32_t i = 0; i < n; i++) {
+    out[i] = f;
+    if (valid && !mr_bit_get(valid, i)) continue;
+    late |= et[i] < mr_time_sub(f, delay);
+    if (et[i] > f) f = et[i];
+  }
+  return late;
+}
+
+/* True when no row is before the one before it. Most input is like this, and this look costs a
+ * tenth of the running maximum. */
+static bool in_order(const int64_t *et, const uint64_t *valid, uint32_t n) {
+  uint64_t back = valid != NULL;
+  for (uint32_t i = 1; i < n; i++) back |= (uint64_t)(et[i] < et[i - 1]);
+  return !back;
+}
+
+/* No row can be late by its own partition when even the oldest is not behind the final frontier
+ * minus the smallest delay downstream, or when none is behind those before it. */
+static bool may_be_late(const struct mr_instance *inst, const struct mr_batch *b, int64_t f_out,
+                        const int64_t *et, const uint64_t *valid, enum mr_et known) {
+  int64_t delay = inst->node->delay_min_us;
+  if (delay == MR_TIME_MAX || b->et_min == MR_TIME_NONE || f_out == MR_TIME_NONE) return false;
+  if (b->et_min >= mr_time_sub(f_out, delay)) return false;
+  if (b->et_min < inst->source_frontier_us) return true;
+  return known != MR_ET_ORDERED && !in_order(et, valid, b->msg.row_cnt);
+}
+
+/* The graph's virtual time, by which silent sources are found out. */
+static void note_virtual(struct mr_run *run, int64_t first, int64_t now) {
+  /* relaxed: an old value only delays the verdict */
+  int64_t was = atomic_load_explicit(&run->vtime_us, memory_order_relaxed), none = MR_TIME_NONE;
+  if (was == MR_TIME_NONE)
+    atomic_compare_exchange_strong_explicit(&run->vtime_first_us, &none, first,
+                                            memory_order_relaxed, memory_order_relaxed);
+  while (now > was && !atomic_compare_exchange_weak_explicit(
+                          &run->vtime_us, &was, now, memory_order_relaxed, memory_order_relaxed))
+    ;
+}
+
+static void stamp_virtual(struct mr_instance *inst, struct mr_batch *b, struct mr_pool *pool,
+                          const int64_t *et, const uint64_t *valid, const int64_t *vtime) {
+  uint32_t n = b->msg.row_cnt;
+  int64_t now = inst->vtime_us;
+  int64_t *row_now = pool && pool->now_off ? (int64_t *)((uint8_t *)b + pool->now_off) : NULL;
+  if (!row_now) { /* nobody asks row by row: planned times rise, event time's maximum is known */
+    int64_t first = vtime ? vtime[0] : et && (!valid || mr_bit_get(valid, 0)) ? et[0] : now;
+    int64_t last = vtime ? vtime[n - 1] : b->et_max;
+    b->msg.now_us = first > now ? first : now;
+    inst->vtime_us = last > b->msg.now_us ? last : b->msg.now_us;
+    note_virtual(inst->run, b->msg.now_us, inst->vtime_us);
+    return;
+  }
+  for (uint32_t i = 0; i < n; i++) {
+    if (vtime)
+      now = vtime[i] > now ? vtime[i] : now;
+    else if (et && (!valid || mr_bit_get(valid, i)) && et[i] > now)
+      now = et[i];
+    row_now[i] = now;
+  }
+  b->msg.now_us = row_now[0];
+  b->row_now_off = mr_region_off(&inst->run->region, row_now);
+  inst->vtime_us = now;
+  note_virtual(inst->run, b->msg.now_us, now);
+}
+
+void mr_source_emit(struct mr_op_ctx *ctx, struct mr_batch *b, enum mr_et known,
+                    const int64_t *row_vtime_us) {
+  struct mr_instance *inst = ctx->inst;
+  struct mr_pool *pool = inst->outs[MR_OUT_MAIN].pool;
+  const struct mr_region *region = &inst->run->region;
+  const struct mr_schema *schema = inst->node->outs[MR_OUT_MAIN].schema;
+  uint32_t n = b->msg.row_cnt;
+  MR_ASSERT(n <= ctx->row_max);
+  const int64_t *et = NULL;
+  const uint64_t *valid = NULL;
+  if (schema->event_time >= 0 && b->cols[schema->event_time].data_off) {
+    struct mr_col_off col = b->cols[schema->event_time];
+    et = mr_region_ptr(region, col.data_off);
+    if (col.valid_off) valid = mr_region_ptr(region, col.valid_off);
+  }
+  if (!et)
+    b->et_min = b->et_max = MR_TIME_NONE;
+  else if (known == MR_ET_UNKNOWN)
+    event_time_bounds(et, valid, n, &b->et_min, &b->et_max);
+  int64_t f_in = inst->source_frontier_us, f_out = f_in;
+  if (b->et_max != MR_TIME_NONE && b->et_max > f_out) f_out = b->et_max;
+  b->msg.frontier_in = f_in;
+  b->msg.frontier_out = f_out;
+  b->row_frontier_off = 0;
+  if (et && may_be_late(inst, b, f_out, et, valid, known)) {
+    MR_ASSERT(pool && pool->frontier_off);
+    int64_t *row_frontier = (int64_t *)((uint8_t *)b + pool->frontier_off);
+    if (fill_frontier(et, valid, n, f_in, inst->node->delay_min_us, row_frontier))
+      b->row_frontier_off = mr_region_off(region, row_frontier);
+  }
+  inst->source_frontier_us = f_out;
+  b->msg.source = (uint16_t)(inst->node - inst->run->plan->nodes);
+  b->msg.partition = inst->node->partition_first;
+  if (ctx->virtual_clock)
+    stamp_virtual(inst, b, pool, et, valid, row_vtime_us);
+  else
+    b->msg.now_us = ctx->now_us;
+  if (!b->row_t0_off && !b->msg.t0_ns) b->msg.t0_ns = ctx->now_ns;
+  ctx->counts.rows_in += n;
+  inst->last_row_ns = ctx->now_ns;
+  inst->source_idle = false;
+  inst->rows_taken += n;
+  mr_emit_batch(ctx, MR_OUT_MAIN, b, NULL);
+}
+
+void mr_source_progress(struct mr_op_ctx *ctx, uint64_t bytes_done, uint64_t bytes_total) {
+  struct mr_instance *inst = ctx->inst;
+  inst->progress_done = bytes_done;
+  inst->progress_total = bytes_total;
+}

@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/worker_private.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+
+/* ---- readiness ---- */
+
+bool mr_instance_clear(struct mr_instance *inst) {
+  for (uint32_t o = 0; o < inst->out_cnt; o++) {
+    struct mr_outp *out = &inst->outs[o];
+    for (uint32_t e = 0; e < out->edge_cnt; e++) {
+      struct mr_instance *to = out->edges[e].to;
+      if (to->phase != MR_PHASE_IDLE || to->ins[out->edges[e].input].pending) return false;
+    }
+    if (out->held) {
+      mr_batch_release(inst->worker, out->held);
+      out->held = NULL;
+    }
+  }
+  return true;
+}
+
+static bool has_room(struct mr_instance *inst) {
+  for (uint32_t i = 0; i < inst->need_cnt; i++) {
+    struct mr_need *need = &inst->needs[i];
+    if (need->send) {
+      bool room = mr_link_has_room(need->send->link, 1);
+      if (!room && !need->send->is_full) need->send->full++;
+      need->send->is_full = !room;
+      if (!room) return false;
+    } else if (inst->error_batch && need->pool == inst->outs[MR_OUT_ERRORS].pool) {
+      continue; /* it is open, and may have taken the pool's last heap block */
+    } else if (!mr_pool_ready(need->pool, need->cnt)) {
+      mr_worker_take_returns(inst->worker);
+      if (!mr_pool_ready(need->pool, need->cnt)) return false;
+    }
+  }
+  return true;
+}
+
+bool mr_instance_ready(struct mr_instance *inst) {
+  return mr_instance_clear(inst) && has_room(inst);
+}
+
+/* ---- taking items ---- */
+
+static void set_phase(struct mr_instance *inst, enum mr_phase phase) {
+  if (inst->phase == MR_PHASE_IDLE && phase != MR_PHASE_IDLE) inst->worker->busy_cnt++;
+  if (inst->phase != MR_PHASE_IDLE && phase == MR_PHASE_IDLE) inst->worker->busy_cnt--;
+  inst->phase = phase;
+}
+
+static void begin_view(struct mr_instance *inst, uint32_t in, const struct mr_view *view,
+                       struct mr_batch *release) {
+  inst->item = MR_ITEM_VIEW;
+  inst->item_in = in;
+  inst->view = view;
+  inst->view_batch = release;
+  inst->partition = view->partition;
+  inst->frontier_us = view->frontier_out;
+  inst->item_idle = false;
+  inst->item_now_us = view->row_now ? view->row_now[view->row_cnt - 1] : view->now_us;
+  inst->slice_row = 0;
+  set_phase(inst, MR_PHASE_START);
+}
+
+void mr_instance_give_view(struct mr_instance *inst, uint32_t in, const struct mr_view *view,
+                           struct mr_batch *release) {
+  begin_view(inst, in, view, release);
+  mr_instance_run(inst);
+}
+
+void mr_instance_give_frontier(struct mr_instance *inst, uint32_t in, uint32_t partition,
+                               int64_t frontier_us, bool idle, int64_t now_us) {
+  inst->item = MR_ITEM_FRONTIER;
+  inst->item_in = in;
+  inst->view = NULL;
+  inst->partition = partition;
+  inst->frontier_us = frontier_us;
+  inst->item_idle = idle;
+  inst->item_now_us = now_us;
+  set_phase(inst, MR_PHASE_START);
+  mr_instance_run(inst);
+}
+
+static void begin_end(struct mr_instance *inst, uint32_t in) {
+  struct mr_in *edge = &inst->ins[in];
+  MR_ASSERT(!edge->ended);
+  edge->ended = true;
+  if (++inst->in_ended < inst->in_cnt) return;
+  inst->item = MR_ITEM_END;
+  inst->view = NULL;
+  set_phase(inst, MR_PHASE_START);
+}
+
+void mr_instance_give_end(struct mr_instance *inst, uint32_t in) {
+  struct mr_in *edge = &inst->ins[in];
+  if (inst->phase != MR_PHASE_IDLE || edge->pending) {
+    if (!edge->end_pending) inst->pending_cnt++;
+    edge->end_pending = true;
+    return;
+  }
+  begin_end(inst, in);
+  mr_instance_run(inst);
+}
+
+void mr_instance_give_tick(struct mr_instance *inst, int64_t at_us) {
+  inst->item = MR_ITEM_TICK;
+  inst->view = NULL;
+  inst->tick_at_us = at_us;
+  set_phase(inst, MR_PHASE_START);
+  mr_instance_run(inst);
+}
+
+/* Takes what came on direct edges meanwhile: views first. False: nothing. */
+static bool next_pending(struct mr_instance *inst) {
+  if (!inst->pending_cnt) return false;
+  for (uint32_t i = 0; i < inst->in_cnt; i++) {
+    struct mr_in *in = &inst->ins[i];
+    if (!in->pending) continue;
+    const struct mr_view *view = in->pending;
+    in->pending = NULL;
+    inst->pending_cnt--;
+    begin_view(inst, i, view, NULL);
+    return true;
+  }
+  for (uint32_t i = 0; i < inst->in_cnt; i++) {
+    if (!inst->ins[i].end_pending) continue;
+    inst->ins[i].end_pending = false;
+    inst->pending_cnt--;
+    begin_end(inst, i);
+    return true;
+  }
+  return false;
+}
+
+/* ---- virtual timers ---- */
+
+/* Under the virtual clock a timer fires before the first row at or after it, so a view is processed
+ * in slices between timers. Returns the end of the slice that starts at slice_row; *at is the timer
+ * before it, MR_TIME_NONE: none. */
+static uint32_t slice_end(struct mr_instance *inst, int64_t *at) {
+  int64_t every = inst->node->op_plan.every_us;
+  const struct mr_view *v = inst->view;
+  uint32_t cnt = v ? v->row_cnt : 0, row = inst->slice_row;
+  const int64_t *row_now = v ? v->row_now : NULL;
+  int64_t first = row_now ? row_now[row] : inst->item_now_us;
+  *at = MR_TIME_NONE;
+  if (first == MR_TIME_NONE) { /* rows before time begins */
+    while (row_now && row < cnt && row_now[row] == MR_TIME_NONE) row++;
+    return row_now ? row : cnt;
+  }
+  if (inst->next_tick_us == MR_TIME_NONE) inst->next_tick_us = mr_time_floor(first, every) + every;
+  if (first >= inst->next_tick_us) {
+    *at = inst->next_tick_us;
+    inst->next_tick_us = mr_time_floor(first, every) + every;
+    return row;
+  }
+  if (!row_now) return cnt;
+  while (row < cnt && row_now[row] < inst->next_tick_us) row++;
+  return row;
+}
+
+/* The rows [from, to) of the item's view as a view of their own. Its frontier goes on only with the
+ * last rows. */
+static const struct mr_view *slice_view(struct mr_instance *inst, uint32_t from, uint32_t to) {
+  const struct mr_view *v = inst->view;
+  if (from == 0 && to == v->row_cnt) return v;
+  uint64_t all[MR_BATCH_WORDS];
+  const uint64_t *sel = mr_view_sel(v, all);
+  uint64_t *mask = inst->slice_sel;
+  memset(mask, 0, sizeof inst->slice_sel);
+  for (uint32_t r = from; r < to; r++) mr_bit_set(mask, r);
+  for (uint32_t w = 0; w < mr_bitmap_words(v->row_cnt); w++) mask[w] &= sel[w];
+  inst->slice = *v;
+  inst->slice.sel = mask;
+  inst->slice.sel_cnt = mr_bitmap_count(mask, mr_bitmap_words(v->row_cnt));
+  if (to < v->row_cnt) inst->slice.frontier_out = v->frontier_in;
+  return &inst->slice;
+}
+
+/* ---- the phases ---- */
+
+static void call_process(struct mr_instance *inst, const struct mr_view *view) {
+  inst->worker->did = true;
+  inst->ctx.counts.rows_in += view->sel_cnt;
+  inst->ctx.more = false;
+  if (view->sel_cnt) inst->op->process(&inst->ctx, view);
+}
+
+static void start_timed(struct mr_instance *inst) {
+  int64_t at;
+  uint32_t from = inst->slice_row, to = slice_end(inst, &at);
+  if (at != MR_TIME_NONE) {
+    inst->ctx.more = false;
+    inst->ctx.now_us = at;
+    inst->op->tick(&inst->ctx, at);
+    inst->phase = MR_PHASE_TICK;
+    return;
+  }
+  if (!inst->view) {
+    inst->phase = MR_PHASE_TIME;
+    return;
+  }
+  inst->slice_row = to;
+  inst->ctx.now_us = inst->view->row_now ? inst->view->row_now[to - 1] : inst->item_now_us;
+  call_process(inst, slice_view(inst, from, to));
+  inst->phase = MR_PHASE_WORK;
+}
+
+static void start(struct mr_instance *inst) {
+  struct mr_op_ctx *ctx = &inst->ctx;
+  ctx->now_ns = inst->worker->now_ns;
+  ctx->now_us = ctx->virtual_clock ? inst->item_now_us : inst->worker->now_us;
+  if (inst->failed) { /* the others go on until what is on its way has gone through */
+    if (inst->view) {
+      ctx->counts.rows_in += inst->view->sel_cnt;
+      ctx->counts.dropped += inst->view->sel_cnt;
+    }
+    inst->phase = inst->item == MR_ITEM_END ? MR_PHASE_FORWARD : MR_PHASE_CLEAR;
+    return;
+  }
+  if (ctx->virtual_clock && inst->node->op_plan.every_us && inst->op->tick &&
+      (inst->item == MR_ITEM_VIEW || inst->item == MR_ITEM_FRONTIER)) {
+    start_timed(inst);
+    return;
+  }
+  ctx->more = false;
+  switch (inst->item) {
+  case MR_ITEM_VIEW:
+    inst->slice_row = inst->view->row_cnt;
+    call_process(inst, inst->view);
+    inst->phase = MR_PHASE_WORK;
+    break;
+  case MR_ITEM_TICK:
+    inst->op->tick(ctx, inst->tick_at_us);
+    inst->phase = MR_PHASE_WORK;
+    break;
+  case MR_ITEM_END:
+    if (inst->op->finish) inst->op->finish(ctx);
+    inst->phase = MR_PHASE_WORK;
+    break;
+  default: inst->phase = MR_PHASE_TIME; break;
+  }
+}
+
+/* Calls drain until there is no more; false when room is missing downstream, or a sink waits for
+ * its I/O. */
+static bool drained(struct mr_instance *inst) {
+  while (inst->ctx.more) {
+    if (inst->failed) return true;
+    if (!mr_instance_ready(inst)) return false;
+    inst->ctx.more = false;
+    inst->ctx.now_ns = inst->worker->now_ns;
+    inst->op->drain(&inst->ctx);
+    if (inst->ctx.more && inst->op->kind == MR_OP_SINK) return false;
+    inst->worker->did = true;
+  }
+  return true;
+}
+
+static void record_latency(struct mr_instance *inst) {
+  const struct mr_view *v = inst->view;
+  struct mr_hist *hist = inst->path_hist[v->source];
+  if (!hist) return;
+  uint64_t now = mr_clock_fast_ns(inst->ctx.clock);
+  if (!v->row_t0) {
+    mr_hist_record_n(hist, now > v->t0_ns ? now - v->t0_ns : 0, v->sel_cnt);
+    return;
+  }
+  uint64_t all[MR_BATCH_WORDS];
+  const uint64_t *sel = mr_view_sel(v, all);
+  MR_BITMAP_EACH(sel, mr_bitmap_words(v->row_cnt), row)
+  mr_hist_record(hist, now > v->row_t0[row] ? now - v->row_t0[row] : 0);
+}
+
+/* The frontier of a partition is the minimum over the inputs that carry it. */
+static void combine_partition(struct mr_instance *inst, uint32_t p) {
+  int64_t us = MR_TIME_MAX;
+  bool idle = true;
+  for (uint32_t i = 0; i < inst->in_cnt; i++) {
+    const struct mr_front *f = &inst->ins[i].fronts[p];
+    if (!f->carried || f->idle) continue;
+    idle = false;
+    if (f->us < us) us = f->us;
+  }
+  inst->parts_idle[p] = idle;
+  if (!idle && us > inst->parts_us[p]) inst->parts_us[p] = us;
+}
+
+/* The minimum over the partitions that are not idle. False: there is none, or those that are left
+ * have all ended, which says nothing while an idle one may come back. */
+static bool combined_frontier(const struct mr_instance *inst, int64_t *frontier_us) {
+  int64_t us = MR_TIME_MAX;
+  bool any = false, silent = false;
+  for (uint32_t p = 0; p < inst->run->plan->partition_cnt; p++) {
+    if (!inst->parts_carried[p]) continue;
+    if (inst->parts_idle[p]) {
+      silent = true;
+      continue;
+    }
+    any = true;
+    if (inst->parts_us[p] < us) us = inst->parts_us[p];
+  }
+  *frontier_us = us;
+  return any && !(silent && us == MR_TIME_MAX);
+}
+
+/* Takes the item's frontier; calls advance when the watermark rises. False: no room for what
+ * advance may emit; call again. */
+static bool take_time(struct mr_instance *inst) {
+  inst->phase = MR_PHASE_FORWARD;
+  if (inst->item != MR_ITEM_VIEW && inst->item != MR_ITEM_FRONTIER) return true;
+  if (!inst->parts_carried[inst->partition]) return true; /* error rows have no time */
+  struct mr_front *f = &inst->ins[inst->item_in].fronts[inst->partition];
+  f->idle = inst->item_idle;
+  if (inst->frontier_us > f->us) f->us = inst->frontier_us;
+  combine_partition(inst, inst->partition);
+  int64_t frontier;
+  inst->quiet = !combined_frontier(inst, &frontier);
+  if (inst->quiet || frontier == MR_TIME_NONE) return true;
+  int64_t wm = mr_time_sub(frontier, inst->node->op_plan.delay_us);
+  if (wm <= inst->watermark_us) return true;
+  bool calls = inst->op->advance && !inst->failed;
+  if (calls && !mr_instance_ready(inst)) {
+    inst->phase = MR_PHASE_TIME;
+    return false;
+  }
+  inst->watermark_us = wm;
+  if (!calls) return true;
+  inst->ctx.more = false;
+  inst->worker->did = true;
+  inst->op->advance(&inst->ctx, wm);
+  inst->phase = MR_PHASE_ADVANCE;
+  return true;
+}
+
+/* Tells readers what the item says about time, where a view has not told them already. False: a
+ * reader is at work, call again. */
+static bool forward(struct mr_instance *inst) {
+  bool source = inst->op->kind == MR_OP_SOURCE, derives = inst->op->flags & MR_OP_DERIVES;
+  uint32_t p = inst->partition;
+  bool timed = source ? inst->item != MR_ITEM_TICK
+                      : (inst->item == MR_ITEM_VIEW || inst->item == MR_ITEM_FRONTIER) &&
+                            inst->parts_carried[p];
+  bool all = true;
+  for (uint32_t o = 0; o < inst->out_cnt; o++) {
+    struct mr_outp *out = &inst->outs[o];
+    if (o == MR_OUT_ERRORS) continue;
+    if (derives && o == MR_OUT_MAIN) {
+      if (timed)
+        all &= mr_out_frontier(inst, out, inst->node->partition_first, inst->watermark_us,
+                               inst->quiet, inst->item_now_us);
+    } else if (timed) {
+      int64_t us = source ? inst->frontier_us : inst->parts_us[p];
+      bool idle = source ? inst->item_idle : inst->parts_idle[p];
+      all &= mr_out_frontier(inst, out, p, us, idle, inst->item_now_us);
+    }
+  }
+  return all;
+}
+
+static void finish_item(struct mr_instance *inst) {
+  if (inst->view_batch) {
+    mr_batch_release(inst->worker, inst->view_batch);
+    inst->view_batch = NULL;
+  }
+  bool end = inst->item == MR_ITEM_END;
+  inst->view = NULL;
+  inst->item = MR_ITEM_NONE;
+  set_phase(inst, MR_PHASE_IDLE);
+  if (!end) return;
+  inst->ended = true;
+  inst->worker->live_cnt--;
+  for (uint32_t o = 0; o < inst->out_cnt; o++) mr_out_end(inst, &inst->outs[o]);
+}
+
+/* After process and its drains: the next slice, or the error rows. */
+static void after_work(struct mr_instance *inst) {
+  if (inst->item == MR_ITEM_VIEW) {
+    if (inst->path_hist && inst->slice_row >= inst->view->row_cnt) record_latency(inst);
+  }
+  inst->phase = MR_PHASE_REJECT;
+}
+
+static bool reject_done(struct mr_instance *inst) {
+  if (inst->reject_rows && !mr_instance_reject(inst)) return false;
+  if (inst->error_batch && inst->item == MR_ITEM_END && !mr_instance_reject_flush(inst))
+    return false;
+  if (inst->item == MR_ITEM_VIEW && inst->slice_row < inst->view->row_cnt) {
+    inst->phase = MR_PHASE_SLICE;
+    return true;
+  }
+  inst->phase = MR_PHASE_TIME;
+  return true;
+}
+
+bool mr_instance_run(struct mr_instance *inst) {
+  for (;;) {
+    switch (inst->phase) {
+    case MR_PHASE_IDLE:
+      if (!next_pending(inst)) return true;
+      break;
+    case MR_PHASE_START:
+      if (!inst->failed && !mr_instance_ready(inst)) return false;
+      start(inst);
+      break;
+    case MR_PHASE_TICK:
+    case MR_PHASE_SLICE:
+      if (!drained(inst)) return false;
+      inst->phase = MR_PHASE_START;
+      break;
+    case MR_PHASE_WORK:
+      if (!drained(inst)) return false;
+      after_work(inst);
+      break;
+    case MR_PHASE_REJECT:
+      if (!reject_done(inst)) return false;
+      break;
+    case MR_PHASE_TIME:
+      if (!take_time(inst)) return false;
+      break;
+    case MR_PHASE_ADVANCE:
+      if (!drained(inst)) return false;
+      inst->phase = MR_PHASE_FORWARD;
+      break;
+    case MR_PHASE_FORWARD:
+      if (!mr_instance_clear(inst) || !forward(inst)) return false;
+      inst->phase = MR_PHASE_CLEAR;
+      break;
+    case MR_PHASE_CLEAR:
+      if (!mr_instance_clear(inst)) return false;
+      finish_item(inst);
+      break;
+    }
+  }
+}
+
+/* ---- sources ---- */
+
+/* What the item of a source says about its partition. */
+static void set_source_time(struct mr_instance *inst, enum mr_item_kind item, int64_t frontier_us,
+                            bool idle) {
+  inst->item = item;
+  inst->view = NULL;
+  inst->partition = inst->node->partition_first;
+  inst->frontier_us = frontier_us;
+  inst->item_idle = idle;
+  inst->item_now_us = inst->ctx.virtual_clock ? inst->vtime_us : inst->worker->now_us;
+}
+
+enum mr_poll mr_instance_poll(struct mr_instance *inst) {
+  struct mr_op_ctx *ctx = &inst->ctx;
+  ctx->now_ns = inst->worker->now_ns;
+  if (!ctx->virtual_clock) ctx->now_us = inst->worker->now_us;
+  ctx->row_max = inst->rows_left < MR_BATCH_ROWS ? (uint32_t)inst->rows_left : MR_BATCH_ROWS;
+  ctx->wake_ns = 0;
+  enum mr_poll result = MR_POLL_ROWS;
+  uint64_t before = ctx->counts.rows_out;
+  set_phase(inst, MR_PHASE_CLEAR);
+  inst->item = MR_ITEM_POLL;
+  inst->view = NULL;
+  if (inst->error_batch)
+    mr_instance_reject_flush(inst);
+  else
+    result = inst->op->poll(ctx);
+  if (ctx->counts.rows_out != before) { /* instances that got none of the rows hear of time too */
+    set_source_time(inst, MR_ITEM_POLL, inst->source_frontier_us, false);
+    inst->phase = MR_PHASE_FORWARD;
+  }
+  mr_instance_run(inst);
+  return result;
+}
+
+void mr_instance_idle_source(struct mr_instance *inst) {
+  inst->source_idle = true;
+  set_source_time(inst, MR_ITEM_FRONTIER, inst->source_frontier_us, true);
+  set_phase(inst, MR_PHASE_FORWARD);
+  mr_instance_run(inst);
+}
+
+void mr_instance_end_source(struct mr_instance *inst, enum mr_source_end how) {
+  bool idle = how == MR_SOURCE_HOLD || (how == MR_SOURCE_STOP && inst->source_idle);
+  int64_t us = how == MR_SOURCE_FLUSH ? MR_TIME_MAX : inst->source_frontier_us;
+  inst->source_ended = true;
+  set_source_time(inst, MR_ITEM_END, us, idle);
+  set_phase(inst, MR_PHASE_START);
+  mr_instance_run(inst);
+}
