@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/rng.h"
+#include "format/json_private.h"
+
+#define SHORT_MAX 15u /* bytes of a text that the table holds */
+#define TRIES     256u
+
+static bool needs_escape(const char *p, uint32_t len) {
+  for (uint32_t i = 0; i < len; i++) {
+    if (p[i] == '"' || p[i] == '\\' || (unsigned char)p[i] < 0x20) return true;
+  }
+  return false;
+}
+
+static void make_entry(uint8_t entry[16], const char *p, uint32_t len) {
+  memset(entry, 0, 16);
+  memcpy(entry, p, len);
+  entry[15] = (uint8_t)len;
+}
+
+static uint32_t first_slot(const struct mr_json_codes *codes, const uint8_t entry[16]) {
+  uint64_t low;
+  memcpy(&low, entry, 8);
+  return (uint32_t)mr_json_codes_slot(codes, low);
+}
+
+/* Fills the table; returns how many texts do not stand in their first place. */
+static uint32_t fill(struct mr_json_codes *codes) {
+  uint32_t moved = 0;
+  for (uint32_t i = 0; i <= codes->mask; i++) memset(codes->entries[i], 0xff, 16);
+  for (uint32_t c = 0; c < codes->texts->cnt; c++) {
+    if (codes->texts->lens[c] > SHORT_MAX) continue;
+    uint8_t entry[16];
+    make_entry(entry, codes->texts->texts[c], codes->texts->lens[c]);
+    uint32_t i = first_slot(codes, entry);
+    moved += codes->entries[i][15] != 0xff;
+    while (codes->entries[i][15] != 0xff) i = (i + 1) & codes->mask;
+    memcpy(codes->entries[i], entry, 16);
+    codes->codes[i] = (uint8_t)c;
+  }
+  return moved;
+}
+
+/* The text with its quote, as far as eight bytes go. */
+static uint64_t first_word(const struct mr_enum *texts, uint32_t c) {
+  char quoted[8] = {0};
+  uint32_t len = texts->lens[c] < 8 ? texts->lens[c] : 8;
+  memcpy(quoted, texts->texts[c], len);
+  if (len < 8) quoted[len] = '"';
+  return mr_scan_load8(quoted);
+}
+
+/* Puts the texts into their places in the table of codes->mask + 1; false: two have the same. Empty
+ * places hold a newline, which no line has. */
+static bool fill_quick(const struct mr_json_codes *codes, struct mr_json_quick *table) {
+  memset(table, 0, (codes->mask + 1) * sizeof *table);
+  for (uint32_t i = 0; i <= codes->mask; i++) {
+    table[i].text[0] = '\n';
+    table[i].mask[0] = 0xff;
+  }
+  for (uint32_t c = 0; c < codes->texts->cnt; c++) {
+    uint64_t low = first_word(codes->texts, c) & codes->quick_bytes;
+    struct mr_json_quick *q = &table[low * codes->quick_factor >> codes->quick_shift];
+    uint32_t len = codes->texts->lens[c];
+    if (q->len) return false;
+    memcpy(q->text, codes->texts->texts[c], len);
+    q->text[len] = '"';
+    memset(q->mask, 0xff, len + 1);
+    q->code = (uint8_t)c;
+    q->len = (uint8_t)(len + 1);
+  }
+  return true;
+}
+
+/* Of one_of with short texts that need no escape. */
+static void make_quick(struct mr_json_codes *codes, struct mr_arena *arena) {
+  uint32_t least = SHORT_MAX;
+  for (uint32_t c = 0; c < codes->texts->cnt; c++) {
+    if (codes->texts->lens[c] > SHORT_MAX) return;
+    if (codes->texts->lens[c] < least) least = codes->texts->lens[c];
+  }
+  codes->quick_bytes = least >= 7 ? UINT64_MAX : (UINT64_C(1) << (least + 1) * 8) - 1;
+  codes->quick_shift = codes->shift;
+  struct mr_json_quick *table =
+      mr_arena_alloc(arena, (codes->mask + 1) * sizeof(struct mr_json_quick));
+  for (uint32_t i = 0; i < TRIES; i++) {
+    codes->quick_factor = mr_rng_at(2, i) | 1;
+    if (!fill_quick(codes, table)) continue;
+    codes->quick = table;
+    return;
+  }
+}
+
+struct mr_json_codes *mr_json_codes_create(struct mr_arena *arena, const struct mr_enum *texts) {
+  struct mr_json_codes *codes = MR_NEW(arena, struct mr_json_codes, 1);
+  uint32_t bits = 4;
+  while ((1u << bits) < texts->cnt * 4) bits++;
+  codes->texts = texts;
+  codes->shift = 64 - bits;
+  codes->mask = (1u << bits) - 1;
+  codes->entries = mr_arena_alloc(arena, (size_t)16 << bits);
+  codes->codes = MR_NEW(arena, uint8_t, 1u << bits);
+  codes->plain = true;
+  for (uint32_t c = 0; c < texts->cnt; c++)
+    codes->plain &= !needs_escape(texts->texts[c], texts->lens[c]);
+  uint64_t best = 0;
+  uint32_t best_moved = UINT32_MAX;
+  for (uint32_t i = 0; i < TRIES && best_moved; i++) {
+    codes->factor = mr_rng_at(1, i) | 1;
+    uint32_t moved = fill(codes);
+    if (moved < best_moved) {
+      best_moved = moved;
+      best = codes->factor;
+    }
+  }
+  codes->factor = best;
+  fill(codes);
+  if (codes->plain) make_quick(codes, arena);
+  return codes;
+}
+
+int32_t mr_json_codes_find(const struct mr_json_codes *codes, const char *p, uint32_t len) {
+  if (len > SHORT_MAX) {
+    for (uint32_t c = 0; c < codes->texts->cnt; c++) {
+      if (codes->texts->lens[c] == len && memcmp(codes->texts->texts[c], p, len) == 0)
+        return (int32_t)c;
+    }
+    return -1;
+  }
+  uint64_t low;
+  struct mr_scan_entry e = mr_scan_entry(p, len, &low);
+  for (uint64_t i = mr_json_codes_slot(codes, low);; i = (i + 1) & codes->mask) {
+    if (mr_scan_entry_equal(e, codes->entries[i])) return codes->codes[i];
+    if (codes->entries[i][15] == 0xff) return -1;
+  }
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "format/json_conf.h"
+
+static int read_format(struct mr_arena *arena, const struct mr_event_field *field,
+                       struct mr_json_field *out, struct mr_error *err) {
+  static const char *const names[] = {[MR_JSON_TIME_RFC3339] = "rfc3339",
+                                      [MR_JSON_TIME_UNIX_S] = "unix_s",
+                                      [MR_JSON_TIME_UNIX_MS] = "unix_ms",
+                                      [MR_JSON_TIME_UNIX_US] = "unix_us"};
+  out->time = MR_JSON_TIME_RFC3339;
+  if (!field->format) return 0;
+  if (field->field.type != MR_TYPE_TIMESTAMP && field->field.elem != MR_TYPE_TIMESTAMP)
+    return mr_error_set(err, MR_ERR_CONF, "field \"%s\": only a timestamp has a format",
+                        field->field.name);
+  for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+    if (strcmp(field->format, names[i]) == 0) {
+      out->time = (enum mr_json_time)i;
+      return 0;
+    }
+  }
+  struct mr_time_pattern *pattern = MR_NEW(arena, struct mr_time_pattern, 1);
+  size_t bad_off = 0, len = strlen(field->format);
+  if (mr_time_pattern_compile(field->format, len, pattern, &bad_off) != 0)
+    return mr_error_set(err, MR_ERR_CONF,
+                        "field \"%s\": the format is not understood at byte %zu: \"%s\"",
+                        field->field.name, bad_off, field->format);
+  out->time = MR_JSON_TIME_PATTERN;
+  out->pattern = pattern;
+  return 0;
+}
+
+static int read_time(const struct mr_json_field *f, const char *text, size_t len, int64_t *us) {
+  static const int64_t units[] = {[MR_JSON_TIME_UNIX_S] = 1000000,
+                                  [MR_JSON_TIME_UNIX_MS] = 1000,
+                                  [MR_JSON_TIME_UNIX_US] = 1,
+                                  [MR_JSON_TIME_PATTERN] = 0};
+  if (mr_timestamp_parse(text, len, us) == 0) return 0;
+  if (f->time == MR_JSON_TIME_PATTERN) return mr_time_pattern_parse(f->pattern, text, len, us);
+  if (f->time == MR_JSON_TIME_RFC3339 || mr_int64_parse(text, len, us) != 0) return MR_ERR_DATA;
+  return __builtin_mul_overflow(*us, units[f->time], us) ? MR_ERR_DATA : 0;
+}
+
+static int find_code(const struct mr_enum *codes, const char *text, uint8_t *code) {
+  for (uint32_t c = 0; c < codes->cnt; c++) {
+    if (strcmp(codes->texts[c], text) == 0) {
+      *code = (uint8_t)c;
+      return 0;
+    }
+  }
+  return MR_ERR_DATA;
+}
+
+static int read_default(const struct mr_event_field *field, struct mr_json_field *out,
+                        struct mr_error *err) {
+  const char *text = field->default_text;
+  if (!text) return 0;
+  struct mr_json_default *def = &out->def;
+  size_t len = strlen(text);
+  int rc = 0;
+  def->given = true;
+  switch (field->field.type) {
+  case MR_TYPE_BOOL:
+    def->b = strcmp(text, "true") == 0;
+    rc = def->b || strcmp(text, "false") == 0 ? 0 : MR_ERR_DATA;
+    break;
+  case MR_TYPE_INT64: rc = mr_int64_parse(text, len, &def->i64); break;
+  case MR_TYPE_DOUBLE: rc = mr_double_parse(text, len, &def->f64); break;
+  case MR_TYPE_TIMESTAMP: rc = read_time(out, text, len, &def->i64); break;
+  case MR_TYPE_DURATION: rc = mr_duration_parse_us(text, len, &def->i64); break;
+  case MR_TYPE_LIST: rc = strcmp(text, "[]") == 0 ? 0 : MR_ERR_DATA; break;
+  default:
+    def->str = text;
+    def->str_len = (uint32_t)len;
+    if (field->field.codes) rc = find_code(field->field.codes, text, &def->code);
+    break;
+  }
+  if (rc == 0) return 0;
+  char type[64];
+  return mr_error_set(err, MR_ERR_CONF, "field \"%s\": the default \"%s\" is no %s",
+                      field->field.name, text,
+                      mr_field_type_text(&field->field, type, sizeof type));
+}
+
+int mr_json_field_read(struct mr_arena *arena, const struct mr_event_field *field,
+                       struct mr_json_field *out, struct mr_error *err) {
+  memset(out, 0, sizeof *out);
+  out->keys = field->from;
+  out->key_cnt = field->from_cnt;
+  int rc = read_format(arena, field, out, err);
+  return rc ? rc : read_default(field, out, err);
+}
+
+int mr_json_fields_read(struct mr_arena *arena, const struct mr_event *event, const bool *need,
+                        struct mr_json_field **out, struct mr_error *err) {
+  struct mr_json_field *fields = MR_NEW(arena, struct mr_json_field, event->field_cnt + 1);
+  for (uint32_t i = 0; i < event->field_cnt; i++) {
+    int rc = mr_json_field_read(arena, &event->fields[i], &fields[i], err);
+    if (rc) return rc;
+    fields[i].needed = !need || need[i];
+  }
+  *out = fields;
+  return 0;
+}
