@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* generate: events made here, at a rate or as fast as possible. Row k of a seed is the same in
+ * every run, for every batch size and machine; the rate only says when it comes. */
+#include "producer/generate.h"
+
+#include <string.h>
+
+#include "base/rng.h"
+#include "graph/codes.h"
+#include "graph/compile.h"
+#include "graph/tree.h"
+#include "operators/operators.h"
+
+#define EXTRA_STREAM   UINT64_C(0x6578747261)     /* of the lesser columns */
+#define POISSON_STREAM UINT64_C(0x706f6973736f6e) /* of the gaps */
+
+/* ---- options ---- */
+
+static const char *const of_words[] = {"city", "ysb", NULL};
+static const char *const of_later[] = {"transactions", "transactions_java", "ecommerce",
+                                       "sensors",      "nexmark",           NULL};
+static const char *const clock_words[] = {"wall", NULL};
+
+static const struct mr_opt clock_opts[] = {
+    {"start", MR_OPT_TIMESTAMP, MR_OPT_AT(struct mr_gen_clock, start_us), .required = true,
+     .help = "event time of the first event"},
+    {"step", MR_OPT_DURATION_US, MR_OPT_AT(struct mr_gen_clock, step_us), .required = true,
+     .min = 0, .max = 3.2e15, .help = "event time from one event to the next"},
+    MR_OPT_END};
+static const struct mr_opt late_opts[] = {
+    {"share", MR_OPT_SHARE, MR_OPT_AT(struct mr_gen_late, share), .required = true,
+     .help = "share of the rows that are late"},
+    {"by", MR_OPT_DURATION_US, MR_OPT_AT(struct mr_gen_late, by_us), .required = true, .min = 1,
+     .max = 3.2e15, .help = "how far a late row is behind its turn"},
+    MR_OPT_END};
+
+#define AT(member)  MR_OPT_AT(struct mr_gen_conf, member)
+#define REF(member) MR_OPT_REF(struct mr_gen_conf, member)
+
+static const struct mr_opt generate_opts[] = {
+    {"of", MR_OPT_ENUM, AT(of), .required = true, .words = of_words, .words_later = of_later,
+     .help = "which events"},
+    {"rate", MR_OPT_RATE, AT(rate), .min = 1e-3, .max = 1e9, .given = REF(rate_given),
+     .help = "rows planned per second; without it, as fast as it can"},
+    {"after", MR_OPT_DURATION_NS, AT(after_ns), .def = "0s", .min = 0, .max = 1e18,
+     .help = "time before the first row"},
+    {"poisson", MR_OPT_BOOL, AT(poisson), .def = "false",
+     .help = "gaps between rows are random with the rate as their mean"},
+    {"count", MR_OPT_INT64, AT(count), .min = 1, .max = 9e18, .unit = "rows",
+     .given = REF(count_given), .help = "ends after so many rows"},
+    {"duration", MR_OPT_DURATION_NS, AT(duration_ns), .def = "0s", .min = 0, .max = 1e18,
+     .help = "ends before a row planned so long after the first; 0s: does not end"},
+    {"seed", MR_OPT_INT64, AT(seed), .def = "1", .min = 0, .max = 9e18,
+     .help = "which random events; --seed goes before it"},
+    {"clock", MR_OPT_TABLE, AT(clock), .sub = clock_opts, .words = clock_words,
+     .kind = REF(clock.kind), .def = "wall",
+     .help = "event time: wall (now), or start and step of event n"},
+    {"late", MR_OPT_TABLE, AT(late), .sub = late_opts, .given = REF(late_given),
+     .help = "rows whose event time is behind their turn"},
+    {"duplicates", MR_OPT_SHARE, AT(duplicates), .def = "0",
+     .help = "share of the rows that are an earlier row again"},
+    {"malformed", MR_OPT_SHARE, AT(malformed), .def = "0",
+     .help = "share of the rows that are broken records: dead letters"},
+    {"skew", MR_OPT_DOUBLE, AT(skew), .def = "0", .min = 0, .max = 10,
+     .help = "exponent of Zipf's law over the values of the key column; 0: uniform"},
+    MR_OPT_END};
+
+static const struct mr_gen_system *system_of(const struct mr_gen_conf *conf) {
+  return conf->of == 0 ? &mr_gen_city : &mr_gen_ysb;
+}
+
+/* ---- plan ---- */
+
+struct mr_field mr_gen_enum(struct mr_op_plan *p, const char *name, const char *const *texts,
+                            uint32_t cnt) {
+  struct mr_enum *codes = MR_NEW(p->arena, struct mr_enum, 1);
+  uint32_t *lens = MR_NEW(p->arena, uint32_t, cnt);
+  for (uint32_t i = 0; i < cnt; i++) lens[i] = (uint32_t)strlen(texts[i]);
+  *codes = (struct mr_enum){.cnt = cnt, .texts = texts, .lens = lens};
+  return (struct mr_field){.name = name, .type = MR_TYPE_STRING, .codes = codes};
+}
+
+static int generate_plan(struct mr_op_plan *p) {
+  const struct mr_gen_conf *conf = p->conf;
+  static const char *const foreign[] = {"event", "fields"};
+  int rc = MR_OK;
+  for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+    struct mr_tree *at = mr_tree_get(p->tree, foreign[i]);
+    if (at)
+      rc = mr_op_error(p, at, MR_CODE_KEYS_CLASH,
+                       "%s is not for generate: its events have columns of their own", foreign[i]);
+  }
+  if (conf->poisson && !conf->rate_given)
+    rc =
+        mr_op_error(p, mr_tree_get(p->tree, "poisson"), MR_CODE_KEYS_CLASH, "poisson needs a rate");
+  if (conf->late.share + conf->duplicates + conf->malformed > 1)
+    rc = mr_op_error(p, NULL, MR_CODE_OUT_OF_RANGE,
+                     "the shares of late, duplicate and malformed rows are more than 1 together");
+  if (rc) return rc;
+  const struct mr_gen_system *system = system_of(conf);
+  struct mr_op_out *out = &p->outs[MR_OUT_MAIN];
+  out->schema = system->schema(p);
+  out->own_batches = true;
+  if (conf->rate_given && !p->plan->runtime.virtual_clock) out->hidden = MR_HAS_T0;
+  p->can_fail = conf->malformed > 0;
+  return MR_OK;
+}
+
+/* ---- init ---- */
+
+extern const struct mr_gen_kernels mr_gen_kernels_v2, mr_gen_kernels_v3, mr_gen_kernels_v4;
+
+const struct mr_gen_kernels *mr_gen_kernels_of(enum mr_isa isa) {
+  static const struct mr_gen_kernels *const kernels[] = {[MR_ISA_V2] = &mr_gen_kernels_v2,
+                                                         [MR_ISA_V3] = &mr_gen_kernels_v3,
+                                                         [MR_ISA_V4] = &mr_gen_kernels_v4};
+  return kernels[isa];
+}
+
+static int generate_init(struct mr_op_ctx *ctx, struct mr_error *err) {
+  struct mr_gen *gen = ctx->self;
+  const struct mr_gen_conf *conf = ctx->conf;
+  const struct mr_plan_out *out = &ctx->node->outs[MR_OUT_MAIN];
+  gen->system = system_of(conf);
+  gen->kernels = mr_gen_kernels_of(ctx->isa);
+  gen->seed = ctx->plan->seed_given ? ctx->plan->seed : (uint64_t)conf->seed;
+  gen->extra_seed = mr_rng_at(gen->seed ^ EXTRA_STREAM, 0);
+  gen->extra = gen->system->needs_extra(out->need);
+  gen->row_end = conf->count_given ? (uint64_t)conf->count : UINT64_MAX;
+  gen->virtual_clock = ctx->virtual_clock;
+  gen->period_ns = conf->rate_given ? 1e9 / conf->rate : 0;
+  gen->time_col = out->need[out->schema->event_time] ? out->schema->event_time : -1;
+  if (conf->skew > 0) gen->zipf = mr_gen_zipf(ctx->arena, gen->system->key_values, conf->skew);
+  if (mr_gen_faults_on(conf)) gen->past = MR_NEW(ctx->arena, struct mr_gen_past, MR_GEN_HISTORY);
+  ctx->source_label = gen->system->name;
+  return gen->system->init(gen, ctx, err);
+}
+
+/* ---- when rows are planned ---- */
+
+/* The gap behind row k, ns. */
+static uint64_t gap_ns(const struct mr_gen *gen, uint64_t k) {
+  double u = mr_rng_unit(mr_rng_at(gen->seed ^ POISSON_STREAM, k));
+  return (uint64_t)(mr_gen_neg_ln(1 - u) * gen->period_ns + 0.5);
+}
+
+static uint64_t planned_ns(const struct mr_gen *gen, uint64_t k) {
+  return (uint64_t)((double)k * gen->period_ns + 0.5);
+}
+
+/* Planned times of up to max rows that are not planned after `until` (ns after the start); their
+ * number. */
+static uint32_t plan_rows(struct mr_gen *gen, bool poisson, uint64_t until, uint32_t max) {
+  uint32_t n = 0;
+  if (!poisson) {
+    for (; n < max; n++) {
+      gen->planned_ns[n] = planned_ns(gen, gen->row + n);
+      if (gen->planned_ns[n] > until) break;
+    }
+    return n;
+  }
+  for (; n < max && gen->next_ns <= until; n++) {
+    gen->planned_ns[n] = gen->next_ns;
+    gen->next_ns += gap_ns(gen, gen->row + n);
+  }
+  return n;
+}
+
+static uint64_t next_planned_ns(const struct mr_gen *gen, bool poisson) {
+  return poisson ? gen->next_ns : planned_ns(gen, gen->row);
+}
+
+static void start(struct mr_op_ctx *ctx, struct mr_gen *gen) {
+  const struct mr_gen_conf *conf = ctx->conf;
+  gen->started = true;
+  gen->start_ns = ctx->now_ns + (gen->virtual_clock ? 0 : (uint64_t)conf->after_ns);
+  gen->start_us = mr_clock_wall_us(ctx->clock) + conf->after_ns / 1000;
+}
+
+/* Rows under the virtual clock: nothing waits, vtime_us has their planned times. */
+static uint32_t due_virtual(struct mr_op_ctx *ctx, struct mr_gen *gen, uint32_t max) {
+  const struct mr_gen_conf *conf = ctx->conf;
+  bool ends = conf->duration_ns > 0;
+  uint64_t last = ends ? (uint64_t)conf->duration_ns - 1 : UINT64_MAX / 2;
+  if (gen->period_ns > 0) max = plan_rows(gen, conf->poisson, last, max);
+  if (conf->clock.kind == 1) {
+    gen->kernels->ramp(mr_gen_stamp(&conf->clock, gen->row), conf->clock.step_us, gen->vtime_us,
+                       max);
+    if (gen->period_ns == 0 && ends && conf->clock.step_us > 0) {
+      uint64_t rows = last / 1000 / (uint64_t)conf->clock.step_us + 1;
+      uint64_t left = rows > gen->row ? rows - gen->row : 0;
+      max = left < max ? (uint32_t)left : max;
+    }
+    return max;
+  }
+  int64_t now = gen->period_ns > 0 ? 0 : mr_clock_wall_us(ctx->clock);
+  if (gen->period_ns == 0 && ends && now - gen->start_us > (int64_t)(last / 1000)) return 0;
+  for (uint32_t i = 0; i < max; i++)
+    gen->vtime_us[i] =
+        gen->period_ns > 0 ? gen->start_us + (int64_t)(gen->planned_ns[i] / 1000) : now;
+  return max;
+}
+
+/* Rows under the wall clock that are due now. Sets *end when no row is due ever again. */
+static uint32_t due_wall(struct mr_op_ctx *ctx, struct mr_gen *gen, uint32_t max, bool *end) {
+  const struct mr_gen_conf *conf = ctx->conf;
+  uint64_t last = conf->duration_ns > 0 ? (uint64_t)conf->duration_ns - 1 : UINT64_MAX;
+  if (ctx->now_ns < gen->start_ns) {
+    ctx->wake_ns = gen->start_ns;
+    return 0;
+  }
+  uint64_t passed = ctx->now_ns - gen->start_ns;
+  if (gen->period_ns == 0) {
+    *end = passed > last;
+    return *end ? 0 : max;
+  }
+  uint32_t n = plan_rows(gen, conf->poisson, passed < last ? passed : last, max);
+  if (n) return n;
+  uint64_t next = next_planned_ns(gen, conf->poisson);
+  *end = next > last;
+  ctx->wake_ns = gen->start_ns + next;
+  return 0;
+}
+
+/* ---- making rows ---- */
+
+void mr_gen_open(struct mr_op_ctx *ctx, struct mr_gen *gen, const struct mr_batch *b) {
+  const struct mr_schema *schema = ctx->node->outs[MR_OUT_MAIN].schema;
+  for (uint32_t c = 0; c < schema->cnt; c++)
+    gen->cols[c] = b->cols[c].data_off ? mr_region_ptr(ctx->region, b->cols[c].data_off) : NULL;
+}
+
+static void fill_columns(struct mr_gen *gen, uint32_t n) {
+  for (uint32_t at = 0; at < n; at += MR_GEN_BLOCK) {
+    struct mr_gen_block block = {gen->bits, NULL, at,
+                                 n - at < MR_GEN_BLOCK ? n - at : MR_GEN_BLOCK};
+    gen->kernels->bits(gen->seed, gen->row + at, gen->bits, block.n);
+    if (gen->extra) {
+      gen->kernels->bits(gen->extra_seed, gen->row + at, gen->more, block.n);
+      block.extra = gen->more;
+    }
+    gen->system->fill(gen, &block);
+  }
+}
+
+/* et_min and et_max are those of the column: time does not go back between rows. */
+static void fill_times(struct mr_op_ctx *ctx, struct mr_gen *gen, struct mr_batch *b, uint32_t n) {
+  const struct mr_gen_conf *conf = ctx->conf;
+  int64_t *et = gen->cols[gen->time_col], first = ctx->now_us, last = ctx->now_us;
+  if (conf->clock.kind == 1) {
+    first = mr_gen_stamp(&conf->clock, gen->row);
+    last = mr_gen_stamp(&conf->clock, gen->row + n - 1);
+    gen->kernels->ramp(first, conf->clock.step_us, et, n);
+  } else if (gen->virtual_clock) {
+    first = gen->vtime_us[0];
+    last = gen->vtime_us[n - 1];
+    memcpy(et, gen->vtime_us, n * sizeof *et);
+  } else {
+    gen->kernels->ramp(first, 0, et, n);
+  }
+  b->et_min = first;
+  b->et_max = last;
+}
+
+void mr_gen_fill_t0(struct mr_op_ctx *ctx, const struct mr_gen *gen, struct mr_batch *b,
+                    uint32_t n) {
+  struct mr_pool *pool = ctx->pools[MR_OUT_MAIN];
+  if (!pool->t0_off) return;
+  uint64_t *t0 = (uint64_t *)((uint8_t *)b + pool->t0_off);
+  for (uint32_t i = 0; i < n; i++) t0[i] = gen->start_ns + gen->planned_ns[i];
+  b->row_t0_off = mr_region_off(ctx->region, t0);
+  b->msg.t0_ns = t0[0];
+}
+
+static void fill_positions(struct mr_op_ctx *ctx, struct mr_gen *gen, struct mr_batch *b,
+                           uint32_t n) {
+  struct mr_pool *pool = ctx->pools[MR_OUT_MAIN];
+  b->pos = gen->row;
+  if (pool->pos_off) {
+    int64_t *pos = (int64_t *)((uint8_t *)b + pool->pos_off);
+    gen->kernels->ramp((int64_t)gen->row, 1, pos, n);
+    b->row_pos_off = mr_region_off(ctx->region, pos);
+  }
+}
+
+static void make_rows(struct mr_op_ctx *ctx, struct mr_gen *gen, uint32_t n) {
+  struct mr_batch *b = mr_emit_open(ctx, MR_OUT_MAIN);
+  mr_gen_open(ctx, gen, b);
+  fill_columns(gen, n);
+  if (gen->time_col >= 0) fill_times(ctx, gen, b, n);
+  mr_gen_fill_t0(ctx, gen, b, n);
+  fill_positions(ctx, gen, b, n);
+  b->msg.row_cnt = n;
+  gen->row += n;
+  mr_source_emit(ctx, b, MR_ET_ORDERED, gen->virtual_clock ? gen->vtime_us : NULL);
+}
+
+static enum mr_poll generate_poll(struct mr_op_ctx *ctx) {
+  struct mr_gen *gen = ctx->self;
+  if (!gen->started) start(ctx, gen);
+  uint64_t left = gen->row_end - gen->row;
+  if (!left) return MR_POLL_END;
+  uint32_t max = left < ctx->row_max ? (uint32_t)left : ctx->row_max;
+  bool end = false;
+  uint32_t n = gen->virtual_clock ? due_virtual(ctx, gen, max) : due_wall(ctx, gen, max, &end);
+  if (!n) return end || gen->virtual_clock ? MR_POLL_END : MR_POLL_IDLE;
+  if (gen->past)
+    mr_gen_faulty_rows(ctx, gen, n);
+  else
+    make_rows(ctx, gen, n);
+  return MR_POLL_ROWS;
+}
+
+const struct mr_op mr_op_generate = {
+    .name = "generate",
+    .help = "makes the events of a known system",
+    .abi = MR_OP_ABI,
+    .kind = MR_OP_SOURCE,
+    .opts = generate_opts,
+    .conf_sz = sizeof(struct mr_gen_conf),
+    .self_sz = sizeof(struct mr_gen),
+    .plan = generate_plan,
+    .init = generate_init,
+    .poll = generate_poll,
+};

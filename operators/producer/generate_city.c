@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* City events: city, event_type and severity uniform and independent, the description derived. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "base/text.h"
+#include "graph/compile.h"
+#include "producer/generate.h"
+
+enum { CITY, SEVERITY, TIMESTAMP, DESCRIPTION, EVENT_TYPE, COL_CNT };
+
+#define CITIES 6u
+
+static const char *const cities[] = {"SF", "NYC", "LA", "Chicago", "Seattle", "Boston"};
+static const char *const types[] = {"traffic", "weather", "incident", "construction"};
+static const char *const severities[] = {"low", "medium", "high", "critical"};
+static const char *const reports[] = {"traffic congestion detected", "weather condition reported",
+                                      "incident reported, emergency services notified",
+                                      "construction work in progress"};
+
+static uint32_t city_of(const struct mr_gen *gen, uint64_t bits) {
+  return gen->zipf ? mr_gen_zipf_draw(gen->zipf, CITIES, bits) : mr_rng_below(bits, CITIES);
+}
+
+static const struct mr_schema *city_schema(struct mr_op_plan *p) {
+  struct mr_schema *s = mr_op_schema(p, COL_CNT);
+  s->fields[CITY] = mr_gen_enum(p, "city", cities, CITIES);
+  s->fields[SEVERITY] = mr_gen_enum(p, "severity", severities, 4);
+  s->fields[TIMESTAMP] = (struct mr_field){.name = "timestamp", .type = MR_TYPE_TIMESTAMP};
+  s->fields[DESCRIPTION] = (struct mr_field){.name = "description", .type = MR_TYPE_STRING};
+  s->fields[EVENT_TYPE] = mr_gen_enum(p, "event_type", types, 4);
+  s->event_time = TIMESTAMP;
+  return s;
+}
+
+static bool city_needs_extra(const bool *need) {
+  (void)need;
+  return false;
+}
+
+/* The 16 descriptions, by the low four bits: type, then severity. */
+static int city_init(struct mr_gen *gen, struct mr_op_ctx *ctx, struct mr_error *err) {
+  enum { TEXT_SZ = 64 };
+  uint64_t off =
+      mr_region_alloc(ctx->region_rw, 16 * (sizeof(struct mr_str) + TEXT_SZ), 16, "descriptions");
+  if (!off) return mr_error_set(err, MR_ERR_NOMEM, "no room for descriptions");
+  struct mr_str *views = mr_region_ptr(ctx->region, off);
+  char *text = (char *)(views + 16);
+  for (uint32_t i = 0; i < 16; i++, text += TEXT_SZ) {
+    int len = snprintf(text, TEXT_SZ, "%s %s", severities[i >> 2], reports[i & 3]);
+    views[i] = mr_str_make(text, (uint32_t)len, ctx->region->base);
+  }
+  gen->texts = views;
+  return MR_OK;
+}
+
+static void city_fill(const struct mr_gen *gen, const struct mr_gen_block *b) {
+  const struct mr_gen_kernels *k = gen->kernels;
+  uint8_t *city = gen->cols[CITY], *severity = gen->cols[SEVERITY], *type = gen->cols[EVENT_TYPE];
+  struct mr_str *description = gen->cols[DESCRIPTION];
+  if (city && !gen->zipf) k->high_u8(b->bits, CITIES, city + b->at, b->n);
+  if (city && gen->zipf)
+    for (uint32_t i = 0; i < b->n; i++) city[b->at + i] = (uint8_t)city_of(gen, b->bits[i]);
+  if (severity) k->field_u8(b->bits, 2, 3, severity + b->at, b->n);
+  if (type) k->field_u8(b->bits, 0, 3, type + b->at, b->n);
+  if (description)
+    for (uint32_t i = 0; i < b->n; i++) description[b->at + i] = gen->texts[b->bits[i] & 15];
+}
+
+static uint32_t city_text(const struct mr_gen *gen, uint64_t bits, uint64_t extra, int64_t stamp_us,
+                          char *out) {
+  char time[MR_TEXT_TIMESTAMP_SZ + 1];
+  time[mr_timestamp_format(time, stamp_us)] = '\0';
+  const char *severity = severities[(bits >> 2) & 3];
+  (void)extra;
+  return (uint32_t)snprintf(out, MR_GEN_TEXT_SZ,
+                            "{\"city\":\"%s\",\"severity\":\"%s\",\"timestamp\":\"%s\","
+                            "\"description\":\"%s %s\",\"event_type\":\"%s\"}",
+                            cities[city_of(gen, bits)], severity, time, severity, reports[bits & 3],
+                            types[bits & 3]);
+}
+
+const struct mr_gen_system mr_gen_city = {
+    .name = "city",
+    .key_values = CITIES,
+    .schema = city_schema,
+    .needs_extra = city_needs_extra,
+    .init = city_init,
+    .fill = city_fill,
+    .text = city_text,
+};

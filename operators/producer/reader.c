@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "producer/reader.h"
+
+#include <string.h>
+
+#include "format/json_conf.h"
+#include "graph/codes.h"
+#include "graph/compile.h"
+#include "graph/diag.h"
+#include "graph/plan.h"
+#include "graph/tree.h"
+
+/* Blocks that one poll may go through: input without rows must not keep the worker. */
+#define POLL_BLOCKS 2u
+
+/* ---- plan ---- */
+
+/* Where a field of the source's event is declared, or NULL. */
+static struct mr_tree *field_at(const struct mr_op_plan *p, const char *field, const char *key) {
+  struct mr_tree *fields = mr_tree_get(p->tree, "fields");
+  if (!fields && p->plan && p->plan->tree && p->event->name)
+    fields =
+        mr_tree_get(mr_tree_get(mr_tree_get(p->plan->tree, "events"), p->event->name), "fields");
+  struct mr_tree *at = mr_tree_get(fields, field), *value = mr_tree_get(at, key);
+  return value ? value : at;
+}
+
+static int read_fields(struct mr_op_plan *p, struct mr_json_field *fields) {
+  int rc = MR_OK;
+  for (uint32_t i = 0; i < p->event->field_cnt; i++) {
+    const struct mr_event_field *f = &p->event->fields[i];
+    struct mr_error err;
+    mr_error_clear(&err);
+    if (!mr_json_field_read(p->arena, f, &fields[i], &err)) continue;
+    rc = MR_ERR_CONF;
+    /* the planner has looked at the patterns of formats already */
+    if (!f->default_text && p->diags && p->diags->error_cnt) continue;
+    mr_op_error(p, field_at(p, f->field.name, f->default_text ? "default" : "format"),
+                MR_CODE_BAD_EVENT, "%s", err.text);
+  }
+  return rc;
+}
+
+static int check_format(struct mr_op_plan *p, const char *format, struct mr_tree *at) {
+  const char *declared = p->event->format;
+  if (format && declared && strcmp(format, declared) != 0)
+    return mr_op_error(p, at, MR_CODE_KEYS_CLASH, "format is %s here, and %s in the event", format,
+                       declared);
+  if (declared && strcmp(declared, "json") != 0)
+    return mr_op_error(p, at, MR_CODE_NOT_AVAILABLE, "format %s of the event is not available yet",
+                       declared);
+  return MR_OK;
+}
+
+static uint64_t block_bytes(uint32_t max_line, uint32_t block_sz) {
+  return MR_LINES_HEAD(max_line) + block_sz + MR_LINES_PAD;
+}
+
+int mr_reader_plan(struct mr_op_plan *p, const char *format, struct mr_tree *format_at,
+                   uint64_t max_line) {
+  struct mr_reader_plan *data = MR_NEW(p->arena, struct mr_reader_plan, 1);
+  data->max_line = (uint32_t)max_line;
+  data->fields = MR_NEW(p->arena, struct mr_json_field, p->event->field_cnt + 1);
+  int rc = check_format(p, format, format_at);
+  int fields_rc = read_fields(p, data->fields);
+  if (rc || fields_rc) return MR_ERR_CONF;
+  struct mr_op_out *out = &p->outs[MR_OUT_MAIN];
+  out->schema = p->in;
+  out->own_batches = true;
+  for (uint32_t c = 0; c < p->in->cnt; c++) {
+    enum mr_phys phys = mr_field_phys(&p->in->fields[c]);
+    out->heap |= phys == MR_PHYS_STR || phys == MR_PHYS_LIST;
+  }
+  out->value_max = data->max_line;
+  p->state_max = 2 * block_bytes(data->max_line, MR_READER_BLOCK_SZ);
+  p->can_fail = true;
+  p->data = data;
+  return MR_OK;
+}
+
+/* ---- init ---- */
+
+static struct mr_json *make_decoder(struct mr_op_ctx *ctx, struct mr_error *err) {
+  const struct mr_reader_plan *plan = ctx->data;
+  const struct mr_event *event = ctx->node->op_plan.event;
+  const struct mr_pool_conf *pool = &ctx->pools[MR_OUT_MAIN]->conf;
+  struct mr_schema *schema = MR_NEW(ctx->arena, struct mr_schema, 1);
+  *schema = *pool->schema;
+  uint32_t cnt = schema->visible_cnt;
+  struct mr_json_field *fields = MR_NEW(ctx->arena, struct mr_json_field, cnt + 1);
+  memcpy(fields, plan->fields, cnt * sizeof *fields);
+  for (uint32_t c = 0; c < cnt; c++) fields[c].needed = pool->own && pool->own[c];
+  if (schema->event_time >= 0 && !fields[schema->event_time].needed) schema->event_time = -1;
+  struct mr_json_conf conf = {
+      .schema = schema,
+      .fields = fields,
+      .raw_col = -1,
+      .check_declared = event->check_declared,
+      .missing_time_keep = event->missing_time_keep,
+      .max_line = plan->max_line,
+      .isa = ctx->isa,
+  };
+  for (uint32_t c = cnt; event->any && c < schema->cnt; c++)
+    if (pool->own && pool->own[c] && strcmp(schema->fields[c].name, "raw") == 0)
+      conf.raw_col = (int32_t)c;
+  return mr_json_create(ctx->arena, &conf, err);
+}
+
+int mr_reader_init(struct mr_reader *r, struct mr_op_ctx *ctx, const struct mr_reader_conf *conf,
+                   struct mr_error *err) {
+  const struct mr_reader_plan *plan = ctx->data;
+  r->conf = *conf;
+  if (!r->conf.block_sz) r->conf.block_sz = MR_READER_BLOCK_SZ;
+  r->io = ctx->io;
+  r->json = make_decoder(ctx, err);
+  if (!r->json) return mr_error_append(err, "%s", conf->name);
+  uint64_t sz = block_bytes(plan->max_line, r->conf.block_sz);
+  for (uint32_t i = 0; i < 2; i++) {
+    uint64_t off = mr_region_reserve(ctx->region_rw, sz, "input buffers");
+    if (!off) return mr_error_set(err, MR_ERR_NOMEM, "no room for input buffers of %s", conf->name);
+    r->blocks[i] = (char *)mr_region_ptr(ctx->region_rw, off) + MR_LINES_HEAD(plan->max_line);
+  }
+  mr_lines_init(&r->lines, plan->max_line);
+  mr_lines_start(&r->lines, 0, 1);
+  ctx->source_label = conf->name;
+  return MR_OK;
+}
+
+void mr_reader_fini(struct mr_reader *r) {
+  if (r->asked && !r->conf.stream) mr_io_finish(r->io, &r->req);
+  mr_json_destroy(r->json);
+  r->json = NULL;
+}
+
+/* ---- reading ---- */
+
+static void ask(struct mr_reader *r, uint32_t block) {
+  r->reading = block;
+  r->asked = true;
+  r->req.kind = MR_IO_READ;
+  r->req.fd = r->conf.fd;
+  r->req.buf = r->blocks[block];
+  r->req.len = r->conf.block_sz;
+  r->req.off = r->conf.stream ? MR_IO_STREAM : r->off;
+  mr_io_submit(r->io, &r->req);
+}
+
+enum next { NEXT_LINES, NEXT_WAIT, NEXT_FAILED };
+
+static enum next fail(struct mr_reader *r, struct mr_op_ctx *ctx) {
+  struct mr_error err;
+  mr_error_set_sys(&err, (int)-r->req.result, "cannot read %s", r->conf.name);
+  mr_op_fail(ctx, MR_ERR_IO, "%s", err.text);
+  r->ended = true;
+  return NEXT_FAILED;
+}
+
+/* Gives the decoder the next block. The last one may hold nothing but the end. */
+static enum next next_block(struct mr_reader *r, struct mr_op_ctx *ctx) {
+  if (!r->asked) { /* on demand: the rest goes out of the way first, then the same block is used
+                      again */
+    mr_lines_move(&r->lines, r->blocks[r->cur]);
+    ask(r, r->cur);
+    r->ahead = !mr_io_done(&r->req);
+  }
+  if (!mr_io_done(&r->req)) return NEXT_WAIT;
+  r->asked = false;
+  if (r->req.result < 0) return fail(r, ctx);
+  if (r->reading != r->cur) {
+    mr_lines_move(&r->lines, r->blocks[r->reading]);
+    r->cur = r->reading;
+  }
+  r->has_lines = true;
+  if (r->req.result == 0) {
+    mr_lines_end(&r->lines);
+    r->ended = true;
+    return NEXT_LINES;
+  }
+  uint64_t len = (uint64_t)r->req.result;
+  mr_lines_fill(&r->lines, len);
+  r->off += len;
+  ctx->counts.bytes_in += len;
+  if (r->ahead) {
+    ask(r, r->cur ^ 1);
+    r->ahead = !mr_io_done(&r->req);
+  }
+  return NEXT_LINES;
+}
+
+/* "MR3001" -> 3001 */
+static int code_number(const char *code) {
+  int n = 0;
+  for (const char *p = code + 2; *p; p++) n = n * 10 + (*p - '0');
+  return n;
+}
+
+/* Hands the bad line over; false: later. */
+static bool offer_bad(struct mr_reader *r, struct mr_op_ctx *ctx) {
+  const struct mr_json_bad *bad = mr_json_bad(r->json);
+  r->bad = !mr_source_reject(ctx, code_number(bad->code), bad->cause, r->conf.name, bad->line.pos,
+                             bad->line.line, bad->line.p, bad->line.len, bad->line.bytes);
+  return !r->bad;
+}
+
+/* Fills the batch until something stops it. IDLE: input has to be waited for; END: there is none
+ * left. */
+static enum mr_poll fill_batch(struct mr_reader *r, struct mr_op_ctx *ctx, struct mr_batch *batch,
+                               uint32_t *rows) {
+  struct mr_pool *pool = ctx->pools[MR_OUT_MAIN];
+  bool fails = ctx->node->on_error == MR_ON_ERROR_FAIL;
+  for (uint32_t blocks = 1;; blocks++) {
+    enum mr_json_stop stop = MR_JSON_BAD;
+    while (stop == MR_JSON_BAD) {
+      *rows = mr_json_decode_batch(r->json, &r->lines, pool, batch, *rows, ctx->row_max, &stop);
+      if (stop == MR_JSON_BAD && (!offer_bad(r, ctx) || fails)) return MR_POLL_ROWS;
+    }
+    if (stop != MR_JSON_MORE) return MR_POLL_ROWS;
+    r->has_lines = false;
+    if (r->ended) return MR_POLL_END;
+    if (blocks == POLL_BLOCKS) return MR_POLL_ROWS;
+    enum next next = next_block(r, ctx);
+    if (next == NEXT_WAIT) return MR_POLL_IDLE;
+    if (next == NEXT_FAILED) return MR_POLL_END;
+  }
+}
+
+enum mr_poll mr_reader_poll(struct mr_reader *r, struct mr_op_ctx *ctx) {
+  if (r->bad && !offer_bad(r, ctx)) return MR_POLL_ROWS;
+  if (!r->has_lines) {
+    if (r->ended) return MR_POLL_END;
+    enum next next = next_block(r, ctx);
+    if (next == NEXT_WAIT) return MR_POLL_IDLE;
+    if (next == NEXT_FAILED) return MR_POLL_END;
+  }
+  struct mr_batch *batch = mr_emit_open(ctx, MR_OUT_MAIN);
+  uint32_t rows = 0;
+  enum mr_poll result = fill_batch(r, ctx, batch, &rows);
+  mr_source_progress(ctx, r->lines.pos, r->conf.total);
+  if (!rows) {
+    mr_emit_cancel(ctx, MR_OUT_MAIN, batch);
+    return result;
+  }
+  mr_source_emit(ctx, batch, MR_ET_BOUNDS, NULL);
+  return MR_POLL_ROWS;
+}

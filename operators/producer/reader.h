@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_PRODUCER_READER_H
+#define MR_PRODUCER_READER_H
+
+/* Lines of a file or stream into batches, shared by the sources `file` and `stdin`. Blocks are read
+ * through mr_io: while reads finish at once (page cache) one block is used over and over, so it
+ * stays in the cache of the CPU; once a read has to wait, the next block is read while this one is
+ * decoded.
+ *
+ * A reader belongs to one source instance. Its poll emits at most one batch: what is there goes
+ * out, nothing waits for a batch to be full. */
+
+#include "format/json.h"
+#include "io/io.h"
+#include "worker/ctx.h"
+
+#define MR_READER_BLOCK_SZ (256u << 10) /* bytes read at a time */
+
+/* Made by plan, for all instances. */
+struct mr_reader_plan {
+  struct mr_json_field *fields; /* by visible column; needed is set by init */
+  uint32_t max_line;
+};
+
+struct mr_reader_conf {
+  const char *name; /* for messages and dead letters; lives as long as the reader */
+  int fd;
+  bool stream;       /* read from where it stands: a pipe or terminal */
+  uint64_t total;    /* bytes that will come, 0: unknown */
+  uint32_t block_sz; /* 0: MR_READER_BLOCK_SZ */
+};
+
+struct mr_reader {
+  struct mr_reader_conf conf;
+  struct mr_io *io;
+  struct mr_json *json;
+  struct mr_io_req req;
+  char *blocks[2];  /* where data is read to */
+  uint32_t cur;     /* block that holds the lines */
+  uint32_t reading; /* block that req reads into */
+  uint64_t off;     /* bytes asked for so far */
+  bool asked;       /* req is in flight, or finished and not yet looked at */
+  bool ahead;       /* reads have to wait: ask for the next block early */
+  bool has_lines;   /* the decoder has not yet said that it wants more */
+  bool ended;       /* no more input */
+  bool bad;         /* a line is no row and has not been taken yet */
+  struct mr_lines lines;
+};
+
+/* The source's side of plan(): what it decodes, and its output. `format` is the source's own (NULL:
+ * not given), at its place. MR_ERR_CONF when something was reported. */
+int mr_reader_plan(struct mr_op_plan *p, const char *format, struct mr_tree *format_at,
+                   uint64_t max_line);
+
+/* Takes the memory. The descriptor stays the caller's. MR_ERR_NOMEM, MR_ERR_ARG. */
+int mr_reader_init(struct mr_reader *reader, struct mr_op_ctx *ctx,
+                   const struct mr_reader_conf *conf, struct mr_error *err);
+enum mr_poll mr_reader_poll(struct mr_reader *reader, struct mr_op_ctx *ctx);
+/* After it the descriptor of a file may be closed. A read of a stream may still block;
+ * mr_io_destroy ends it. */
+void mr_reader_fini(struct mr_reader *reader);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stdin: the lines of standard input, as they come. */
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "graph/compile.h"
+#include "graph/tree.h"
+#include "operators/operators.h"
+#include "producer/reader.h"
+
+struct stdin_conf {
+  int format;
+  uint64_t max_line;
+};
+
+static const char *const formats[] = {"json", NULL};
+static const char *const formats_later[] = {"csv", NULL};
+
+static const struct mr_opt stdin_opts[] = {
+    {"format", MR_OPT_ENUM, MR_OPT_AT(struct stdin_conf, format), .words = formats,
+     .words_later = formats_later, .help = "how a line is written; json unless the event says it"},
+    {"max_line", MR_OPT_SIZE, MR_OPT_AT(struct stdin_conf, max_line), .def = "1MiB", .min = 1,
+     .max = 1 << 30, .help = "longest line; a longer one is a dead letter"},
+    MR_OPT_END};
+
+static int stdin_plan(struct mr_op_plan *p) {
+  const struct stdin_conf *conf = p->conf;
+  return mr_reader_plan(p, conf->format < 0 ? NULL : formats[conf->format],
+                        mr_tree_get(p->tree, "format"), conf->max_line);
+}
+
+static int stdin_init(struct mr_op_ctx *ctx, struct mr_error *err) {
+  struct mr_io_req req = {.kind = MR_IO_STAT, .fd = STDIN_FILENO};
+  int64_t size = mr_io_wait(ctx->io, &req);
+  if (size < 0) {
+    mr_error_set_sys(err, (int)-size, "cannot read standard input");
+    return err->code = MR_ERR_IO;
+  }
+  struct mr_reader_conf reader = {
+      .name = "stdin",
+      .fd = STDIN_FILENO,
+      .stream = true,
+      .total = S_ISREG(req.mode) ? (uint64_t)size : 0,
+  };
+  return mr_reader_init(ctx->self, ctx, &reader, err);
+}
+
+static enum mr_poll stdin_poll(struct mr_op_ctx *ctx) {
+  return mr_reader_poll(ctx->self, ctx);
+}
+
+static void stdin_fini(struct mr_op_ctx *ctx) {
+  mr_reader_fini(ctx->self);
+}
+
+const struct mr_op mr_op_stdin = {
+    .name = "stdin",
+    .help = "reads the lines of standard input",
+    .abi = MR_OP_ABI,
+    .kind = MR_OP_SOURCE,
+    .opts = stdin_opts,
+    .conf_sz = sizeof(struct stdin_conf),
+    .self_sz = sizeof(struct mr_reader),
+    .plan = stdin_plan,
+    .init = stdin_init,
+    .poll = stdin_poll,
+    .fini = stdin_fini,
+};

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stdout: rows as JSON lines to standard output, each batch as soon as it is there (with `every`,
+ * once per interval). */
+#include <unistd.h>
+
+#include "graph/compile.h"
+#include "graph/plan.h"
+#include "operators/operators.h"
+#include "sink/writer.h"
+
+struct stdout_conf {
+  int format, nulls;
+};
+
+static const char *const formats[] = {"json", NULL};
+static const char *const formats_later[] = {"csv", NULL};
+static const char *const nulls[] = {"keep", "omit", NULL};
+
+static const struct mr_opt stdout_opts[] = {
+    {"format", MR_OPT_ENUM, MR_OPT_AT(struct stdout_conf, format), .def = "json", .words = formats,
+     .words_later = formats_later, .help = "how a row is written"},
+    {"nulls", MR_OPT_ENUM, MR_OPT_AT(struct stdout_conf, nulls), .def = "keep", .words = nulls,
+     .help = "whether columns that are NULL are written"},
+    MR_OPT_END};
+
+static int stdout_init(struct mr_op_ctx *ctx, struct mr_error *err) {
+  const struct stdout_conf *conf = ctx->conf;
+  struct mr_writer *self = ctx->self;
+  int rc = mr_writer_init(self, ctx, 0, err);
+  if (!rc) rc = mr_writer_encoder(self, ctx, conf->nulls == 1, err);
+  if (rc) return rc;
+  int64_t every = ctx->node->op_plan.every_us;
+  self->eager = !every || every == MR_WRITER_FLUSH_US;
+  mr_writer_attach(self, STDOUT_FILENO, "standard output");
+  return MR_OK;
+}
+
+static void stdout_process(struct mr_op_ctx *ctx, const struct mr_view *in) {
+  mr_writer_process(ctx->self, ctx, in);
+}
+static void stdout_drain(struct mr_op_ctx *ctx) {
+  mr_writer_drain(ctx->self, ctx);
+}
+static void stdout_tick(struct mr_op_ctx *ctx, int64_t at_us) {
+  (void)at_us;
+  mr_writer_tick(ctx->self, ctx);
+}
+static void stdout_finish(struct mr_op_ctx *ctx) {
+  mr_writer_finish(ctx->self, ctx);
+}
+static void stdout_fini(struct mr_op_ctx *ctx) {
+  mr_writer_fini(ctx->self, ctx);
+}
+
+const struct mr_op mr_op_stdout = {
+    .name = "stdout",
+    .help = "writes rows as JSON lines to standard output",
+    .abi = MR_OP_ABI,
+    .kind = MR_OP_SINK,
+    .opts = stdout_opts,
+    .conf_sz = sizeof(struct stdout_conf),
+    .self_sz = sizeof(struct mr_writer),
+    .plan = mr_writer_plan,
+    .need = mr_writer_need,
+    .init = stdout_init,
+    .process = stdout_process,
+    .drain = stdout_drain,
+    .tick = stdout_tick,
+    .finish = stdout_finish,
+    .fini = stdout_fini,
+};

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sink/writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/assert.h"
+#include "graph/plan.h"
+
+/* A buffer with less room than this share of it is sent, so that rows are rarely cut. */
+#define LOW_SHARE 8u
+/* Views of fewer rows do not wait in a buffer for the next one. */
+#define SMALL_ROWS 256u
+
+struct writer_plan {
+  int32_t raw_col; /* of `any`: the line is written as it came; -1: the columns are */
+};
+
+/* ---- plan ---- */
+
+static int32_t find_raw(const struct mr_schema *schema) {
+  for (uint32_t c = schema->visible_cnt; c < schema->cnt; c++) {
+    const struct mr_field *f = &schema->fields[c];
+    if (f->type == MR_TYPE_STRING && !f->codes && strcmp(f->name, "raw") == 0) return (int32_t)c;
+  }
+  return -1;
+}
+
+int mr_writer_plan(struct mr_op_plan *p) {
+  struct writer_plan *data = MR_NEW(p->arena, struct writer_plan, 1);
+  data->raw_col = find_raw(p->in);
+  p->data = data;
+  /* a timer of the virtual clock would cut batches into pieces for nothing */
+  if (!p->every_us && !p->plan->runtime.virtual_clock) p->every_us = MR_WRITER_FLUSH_US;
+  p->state_max = 2 * MR_WRITER_BUF_SZ;
+  return MR_OK;
+}
+
+void mr_writer_need(const struct mr_op_plan *p, const bool *const out_need[MR_OUTS_MAX],
+                    bool *in_need) {
+  const struct writer_plan *data = p->data;
+  (void)out_need;
+  if (data->raw_col >= 0)
+    in_need[data->raw_col] = true;
+  else
+    for (uint32_t c = 0; c < p->in->visible_cnt; c++) in_need[c] = true;
+}
+
+/* ---- lifecycle ---- */
+
+int mr_writer_init(struct mr_writer *w, struct mr_op_ctx *ctx, uint32_t buf_sz,
+                   struct mr_error *err) {
+  w->io = ctx->io;
+  w->buf_sz = buf_sz ? buf_sz : MR_WRITER_BUF_SZ;
+  w->fd = -1;
+  MR_ASSERT(w->buf_sz >= MR_JSON_ENCODE_MIN);
+  for (uint32_t i = 0; i < 2; i++) {
+    uint64_t off = mr_region_reserve(ctx->region_rw, w->buf_sz, "output buffers");
+    if (!off) return mr_error_set(err, MR_ERR_NOMEM, "no room for output buffers");
+    w->bufs[i].p = mr_region_ptr(ctx->region_rw, off);
+  }
+  return MR_OK;
+}
+
+int mr_writer_encoder(struct mr_writer *w, struct mr_op_ctx *ctx, bool nulls_omit,
+                      struct mr_error *err) {
+  const struct writer_plan *data = ctx->data;
+  struct mr_json_encode_conf conf = {
+      .schema = ctx->node->op_plan.in,
+      .nulls_omit = nulls_omit,
+      .raw_col = data->raw_col,
+  };
+  w->enc = mr_json_encoder_create(ctx->arena, &conf, err);
+  return w->enc ? MR_OK : err->code;
+}
+
+static bool is_below(const char *path, const char *dir) {
+  size_t len = dir ? strlen(dir) : 0;
+  while (len > 1 && dir[len - 1] == '/') len--;
+  return len && strncmp(path, dir, len) == 0 && path[len] == '/';
+}
+
+static struct mr_io_req open_req(const struct mr_writer *w) {
+  int flags = O_WRONLY | O_CREAT | O_APPEND | (w->append ? 0 : O_TRUNC);
+  return (struct mr_io_req){.kind = MR_IO_OPEN, .path = w->name, .flags = flags, .mode = 0666};
+}
+
+static int open_failed(struct mr_writer *w, int64_t rc, struct mr_error *err) {
+  w->state = MR_WRITER_FAILED;
+  mr_error_set_sys(err, (int)-rc, "cannot write %s", w->name);
+  err->code = MR_ERR_IO;
+  return MR_ERR_IO;
+}
+
+int mr_writer_open(struct mr_writer *w, struct mr_op_ctx *ctx, const char *path, bool append,
+                   struct mr_error *err) {
+  w->name = path;
+  w->append = append;
+  if (is_below(path, ctx->plan->runtime.data_dir)) {
+    struct mr_io_req parents = {.kind = MR_IO_PARENTS, .path = path};
+    int64_t rc = mr_io_wait(w->io, &parents);
+    if (rc < 0) return open_failed(w, rc, err);
+  }
+  struct mr_io_req req = open_req(w);
+  int64_t fd = mr_io_wait(w->io, &req);
+  if (fd < 0) return open_failed(w, fd, err);
+  w->fd = (int)fd;
+  req = (struct mr_io_req){.kind = MR_IO_STAT, .fd = w->fd};
+  w->stream = mr_io_wait(w->io, &req) < 0 || !S_ISREG(req.mode);
+  w->state = MR_WRITER_OPEN;
+  return MR_OK;
+}
+
+void mr_writer_open_later(struct mr_writer *w, const char *path) {
+  w->name = path;
+  w->append = w->later = true;
+}
+
+void mr_writer_attach(struct mr_writer *w, int fd, const char *name) {
+  w->name = name;
+  w->fd = fd;
+  w->shared = w->stream = true;
+  w->state = MR_WRITER_OPEN;
+}
+
+/* ---- failures and accounts ---- */
+
+static void count_dropped(struct mr_op_ctx *ctx) {
+  struct mr_counts *c = &ctx->counts;
+  if (c->rows_in > c->rows_out + c->dropped) c->dropped = c->rows_in - c->rows_out;
+}
+
+static void fail(struct mr_writer *w, struct mr_op_ctx *ctx, int64_t rc) {
+  struct mr_error err;
+  w->state = MR_WRITER_FAILED;
+  w->view = NULL;
+  count_dropped(ctx);
+  mr_error_set_sys(&err, (int)-rc, "cannot write %s", w->name);
+  mr_op_fail(ctx, MR_ERR_IO, "%s", err.text);
+}
+
+/* Rows whose end is among the first len bytes. JSON lines hold no other newlines. */
+static uint64_t rows_within(const char *p, uint64_t len) {
+  uint64_t rows = 0;
+  const char *end = p + len;
+  while (p < end && (p = memchr(p, '\n', (size_t)(end - p)))) rows++, p++;
+  return rows;
+}
+
+/* Looks whether the write is done; false: it failed. */
+static bool reap(struct mr_writer *w, struct mr_op_ctx *ctx) {
+  if (!w->in_flight || !mr_io_done(&w->req)) return true;
+  struct mr_writer_buf *buf = &w->bufs[w->cur ^ 1];
+  bool ok = w->req.result >= 0;
+  uint64_t rows = ok ? buf->rows : w->enc ? rows_within(buf->p, w->req.done) : 0;
+  w->in_flight = false;
+  ctx->counts.rows_out += rows;
+  ctx->counts.bytes_out += w->req.done;
+  buf->used = 0;
+  buf->rows = 0;
+  return ok;
+}
+
+/* ---- opening on the way ---- */
+
+static void step_to(struct mr_writer *w, enum mr_writer_state state, struct mr_io_req req) {
+  w->file = req;
+  w->state = state;
+  mr_io_submit(w->io, &w->file);
+}
+
+/* True when the file is open. */
+static bool opened(struct mr_writer *w, struct mr_op_ctx *ctx) {
+  for (;;) {
+    if (w->state == MR_WRITER_OPEN) return true;
+    if (w->state == MR_WRITER_CLOSED) {
+      MR_ASSERT(w->later);
+      step_to(w, MR_WRITER_PARENTS, (struct mr_io_req){.kind = MR_IO_PARENTS, .path = w->name});
+    }
+    if (w->state > MR_WRITER_OPEN || !mr_io_done(&w->file)) return false;
+    int64_t rc = w->file.result;
+    if (rc < 0) {
+      fail(w, ctx, rc);
+      return false;
+    }
+    if (w->state == MR_WRITER_PARENTS) {
+      step_to(w, MR_WRITER_OPENING, open_req(w));
+    } else if (w->state == MR_WRITER_OPENING) {
+      w->fd = (int)rc;
+      step_to(w, MR_WRITER_SIZING, (struct mr_io_req){.kind = MR_IO_STAT, .fd = w->fd});
+    } else {
+      w->stream = !S_ISREG(w->file.mode);
+      w->state = MR_WRITER_OPEN;
+    }
+  }
+}
+
+/* ---- writing ---- */
+
+/* Gives the buffer being filled to mr_io and goes on with the other one. False: not now. */
+static bool send(struct mr_writer *w, struct mr_op_ctx *ctx) {
+  struct mr_writer_buf *buf = &w->bufs[w->cur];
+  if (!buf->used) return true;
+  if (w->in_flight || !opened(w, ctx)) return false;
+  w->req = (struct mr_io_req){.kind = MR_IO_WRITE,
+                              .fd = w->fd,
+                              .buf = buf->p,
+                              .len = buf->used,
+                              .off = w->stream ? MR_IO_STREAM : 0}; /* files are opened to append */
+  w->in_flight = true;
+  w->cur ^= 1;
+  w->sent_ns = ctx->now_ns;
+  mr_io_submit(w->io, &w->req);
+  return true;
+}
+
+/* Encodes as far as there is room; true: the view is written out or there is none. */
+static bool encode(struct mr_writer *w, struct mr_op_ctx *ctx) {
+  while (w->view) {
+    struct mr_writer_buf *buf = &w->bufs[w->cur];
+    uint32_t room = w->buf_sz - buf->used;
+    if (!buf->used || (room >= MR_JSON_ENCODE_MIN && room >= w->buf_sz / LOW_SHARE)) {
+      uint64_t rows = w->cursor.rows, nulls = w->cursor.nan_null;
+      buf->used += (uint32_t)mr_json_encode(w->enc, w->view, ctx->region->base, &w->cursor,
+                                            buf->p + buf->used, room);
+      buf->rows += w->cursor.rows - rows;
+      ctx->counts.nan_null += w->cursor.nan_null - nulls;
+      if (mr_json_encode_done(w->view, &w->cursor)) {
+        w->view = NULL;
+        return true;
+      }
+    }
+    if (!reap(w, ctx)) {
+      fail(w, ctx, w->req.result);
+      return false;
+    }
+    if (!send(w, ctx)) return false;
+  }
+  return true;
+}
+
+/* Whether what is left in the buffer is to go now. */
+static bool is_due(const struct mr_writer *w, const struct mr_op_ctx *ctx) {
+  return w->eager || w->flushing || w->finishing ||
+         ctx->now_ns - w->sent_ns > (uint64_t)MR_WRITER_FLUSH_US * 1000;
+}
+
+/* Closes once everything is written; true: it is over. */
+static bool close_file(struct mr_writer *w, struct mr_op_ctx *ctx) {
+  if (w->in_flight) return false;
+  if (w->shared || w->state == MR_WRITER_CLOSED) w->state = MR_WRITER_SHUT;
+  if (w->state == MR_WRITER_OPEN)
+    step_to(w, MR_WRITER_CLOSING, (struct mr_io_req){.kind = MR_IO_CLOSE, .fd = w->fd});
+  if (w->state == MR_WRITER_CLOSING) {
+    if (!mr_io_done(&w->file)) return false;
+    w->fd = -1;
+    if (w->file.result < 0)
+      fail(w, ctx, w->file.result);
+    else
+      w->state = MR_WRITER_SHUT;
+  }
+  return w->state == MR_WRITER_SHUT || w->state == MR_WRITER_FAILED;
+}
+
+static void go_on(struct mr_writer *w, struct mr_op_ctx *ctx) {
+  if (w->state == MR_WRITER_FAILED) return;
+  if (!reap(w, ctx)) {
+    fail(w, ctx, w->req.result);
+    return;
+  }
+  bool all = encode(w, ctx);
+  if (w->state == MR_WRITER_FAILED) return;
+  if (!all) {
+    ctx->more = true;
+    return;
+  }
+  bool sent = !is_due(w, ctx) || send(w, ctx);
+  if (w->state == MR_WRITER_FAILED) return;
+  if (!sent && w->eager && w->small) w->flushing = true;
+  if (sent)
+    w->flushing = false;
+  else if (w->flushing || w->finishing)
+    ctx->more = true;
+  if (w->finishing && (!sent || !close_file(w, ctx)) && w->state != MR_WRITER_FAILED)
+    ctx->more = true;
+}
+
+void mr_writer_process(struct mr_writer *w, struct mr_op_ctx *ctx, const struct mr_view *view) {
+  w->view = view;
+  w->small = view->sel_cnt < SMALL_ROWS;
+  memset(&w->cursor, 0, sizeof w->cursor);
+  go_on(w, ctx);
+}
+
+void mr_writer_drain(struct mr_writer *w, struct mr_op_ctx *ctx) {
+  go_on(w, ctx);
+}
+
+void mr_writer_tick(struct mr_writer *w, struct mr_op_ctx *ctx) {
+  w->flushing = true;
+  go_on(w, ctx);
+}
+
+void mr_writer_finish(struct mr_writer *w, struct mr_op_ctx *ctx) {
+  w->finishing = true;
+  go_on(w, ctx);
+}
+
+/* ---- text ---- */
+
+char *mr_writer_room(struct mr_writer *w, struct mr_op_ctx *ctx, uint32_t *sz) {
+  if (w->state == MR_WRITER_FAILED) return NULL;
+  if (!reap(w, ctx)) {
+    fail(w, ctx, w->req.result);
+    return NULL;
+  }
+  if (w->bufs[w->cur].used == w->buf_sz && !send(w, ctx)) {
+    ctx->more = w->state != MR_WRITER_FAILED;
+    return NULL;
+  }
+  *sz = w->buf_sz - w->bufs[w->cur].used;
+  return w->bufs[w->cur].p + w->bufs[w->cur].used;
+}
+
+void mr_writer_put(struct mr_writer *w, uint32_t len, uint64_t rows) {
+  MR_ASSERT(len <= w->buf_sz - w->bufs[w->cur].used);
+  w->bufs[w->cur].used += len;
+  w->bufs[w->cur].rows += rows;
+}
+
+bool mr_writer_written(struct mr_writer *w, struct mr_op_ctx *ctx) {
+  w->flushing = true;
+  go_on(w, ctx);
+  if (w->state == MR_WRITER_FAILED) return false;
+  if (!w->in_flight && !w->bufs[w->cur].used) return true;
+  ctx->more = true;
+  return false;
+}
+
+/* ---- the end ---- */
+
+/* Writes whole rows that are still here. */
+static void write_rest(struct mr_writer *w, struct mr_op_ctx *ctx) {
+  struct mr_writer_buf *buf = &w->bufs[w->cur];
+  const char *last = buf->used ? memrchr(buf->p, '\n', buf->used) : NULL;
+  if (!last) return;
+  struct mr_io_req req = {
+      .kind = MR_IO_WRITE, .fd = w->fd, .buf = buf->p, .len = (uint64_t)(last + 1 - buf->p)};
+  mr_io_wait(w->io, &req);
+  ctx->counts.rows_out += rows_within(buf->p, req.done);
+  ctx->counts.bytes_out += req.done;
+}
+
+void mr_writer_fini(struct mr_writer *w, struct mr_op_ctx *ctx) {
+  bool file = !w->shared && !w->stream;
+  if (!w->io) return;
+  if (w->state >= MR_WRITER_PARENTS && w->state <= MR_WRITER_SIZING) {
+    mr_io_finish(w->io, &w->file);
+    if (w->state == MR_WRITER_OPENING && w->file.result >= 0) w->fd = (int)w->file.result;
+  }
+  if (w->state == MR_WRITER_CLOSING) {
+    mr_io_finish(w->io, &w->file);
+    w->fd = -1;
+  }
+  if (w->in_flight) mr_io_finish(w->io, &w->req); /* of a stream: it is cancelled */
+  bool ok = reap(w, ctx) && w->state == MR_WRITER_OPEN;
+  if (ok && file && w->enc) write_rest(w, ctx);
+  if (w->enc) count_dropped(ctx);
+  if (w->fd < 0 || w->shared) return;
+  struct mr_io_req req = {.kind = MR_IO_CLOSE, .fd = w->fd};
+  mr_io_wait(w->io, &req);
+  w->fd = -1;
+}
