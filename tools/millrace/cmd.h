@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_TOOLS_CMD_H
+#define MR_TOOLS_CMD_H
+
+/* The verbs of the command line, one file each. A verb gets its own arguments (argv[0] is its name)
+ * and returns the exit code. */
+
+#define MR_VERSION "0.1.0"
+
+enum mr_exit { /* after sysexits.h */
+               MR_EXIT_OK = 0,
+               MR_EXIT_FAILED = 1,
+               MR_EXIT_USAGE = 64,
+               MR_EXIT_DATA = 65,
+               MR_EXIT_UNREACHABLE = 69,
+               MR_EXIT_BUG = 70,
+               MR_EXIT_IO = 74,
+               MR_EXIT_CUT_SHORT = 75,
+               MR_EXIT_PERM = 77,
+               MR_EXIT_CONFIG = 78
+};
+
+struct mr_cmd {
+  const char *name;
+  const char *usage; /* arguments */
+  const char *help;  /* one line */
+  const char *more;  /* flags and examples, for `help VERB` */
+  int (*run)(int argc, char **argv);
+};
+
+extern const struct mr_cmd mr_cmd_run, mr_cmd_validate, mr_cmd_show, mr_cmd_gen, mr_cmd_bench;
+extern const struct mr_cmd mr_cmd_stat, mr_cmd_top, mr_cmd_lat, mr_cmd_mem;
+extern const struct mr_cmd mr_cmd_version, mr_cmd_help;
+
+/* NULL-terminated, in the order of help. */
+extern const struct mr_cmd *const mr_cmds[];
+const struct mr_cmd *mr_cmd_find(const char *name);
+
+struct mr_plan;
+/* Runs a plan to its end as `run` does, quietly and without a stats segment; the exit code. */
+int mr_cmd_run_plan(const struct mr_plan *plan);
+
+/* Prints "millrace VERB: text" and where help is, to stderr; returns MR_EXIT_USAGE. */
+int mr_cmd_usage(const char *verb, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gen: a generator's rows as lines on stdout or in a file. It runs a graph of one source and one
+ * sink. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "load.h"
+
+struct gen {
+  struct mr_arena *arena;
+  const char *source; /* options of the source, as YAML lines */
+  const char *to, *runtime;
+};
+
+static void add(struct gen *gen, const char *key, const char *value) {
+  gen->source = mr_arena_printf(gen->arena, "%s    %s: %s\n", gen->source, key, value);
+}
+
+/* "A:B" or "A,B" as {first: A, second: B}. */
+static bool add_pair(struct gen *gen, const char *key, const char *value, char sep,
+                     const char *first, const char *second) {
+  const char *at = strchr(value, sep);
+  if (!at) return false;
+  add(gen, key,
+      mr_arena_printf(gen->arena, "{%s: \"%.*s\", %s: \"%s\"}", first, (int)(at - value), value,
+                      second, at + 1));
+  return true;
+}
+
+static int take_flag(struct gen *gen, const char *flag, const char *value) {
+  static const char *const plain[] = {"rate",  "count",      "duration",  "seed",
+                                      "after", "duplicates", "malformed", "skew"};
+  const char *name = flag + 2;
+  if (!strcmp(flag, "--to")) {
+    gen->to = value;
+    return MR_EXIT_OK;
+  }
+  if (!strcmp(flag, "--late"))
+    return add_pair(gen, "late", value, ':', "share", "by")
+               ? MR_EXIT_OK
+               : mr_cmd_usage("gen", "--late takes SHARE:DURATION like 5%%:2h");
+  if (!strcmp(flag, "--clock")) {
+    if (strchr(value, ','))
+      add_pair(gen, "clock", value, ',', "start", "step");
+    else
+      add(gen, "clock", value);
+    gen->runtime = strchr(value, ',') ? "virtual" : "wall";
+    return MR_EXIT_OK;
+  }
+  for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+    if (!strcmp(name, plain[i])) {
+      add(gen, plain[i], mr_arena_printf(gen->arena, "\"%s\"", value));
+      return MR_EXIT_OK;
+    }
+  return mr_cmd_usage("gen", "unknown flag %s", flag);
+}
+
+static int run_gen(int argc, char **argv) {
+  struct mr_args args = {.argc = argc, .argv = argv};
+  struct mr_load load;
+  mr_load_init(&load);
+  struct gen gen = {.arena = &load.arena, .source = "", .runtime = "wall"};
+  const char *of = NULL;
+  while (mr_args_next(&args)) {
+    if (!args.flag) {
+      if (of) return mr_cmd_usage("gen", "one generator at a time");
+      of = args.value;
+      continue;
+    }
+    if (!strcmp(args.flag, "--poisson")) {
+      add(&gen, "poisson", "true");
+      continue;
+    }
+    const char *value = mr_args_value(&args, "gen");
+    if (!value) return MR_EXIT_USAGE;
+    int rc = take_flag(&gen, args.flag, value);
+    if (rc) return rc;
+  }
+  if (!of) return mr_cmd_usage("gen", "which generator? city or ysb");
+  const char *sink =
+      gen.to ? mr_arena_printf(&load.arena, "{type: file, path: \"%s\", from: gen}", gen.to)
+             : "{type: stdout, from: gen}";
+  const char *text = mr_arena_printf(
+      &load.arena,
+      "millrace: 1\ngraph: gen\nruntime:\n  workers: {count: 1}\n  clock: %s\nsources:\n  gen:\n"
+      "    type: generate\n    of: \"%s\"\n    on_error: drop\n%ssinks:\n  out: %s\n",
+      gen.runtime, of, gen.source, sink);
+  load.plan = mr_plan_load(&load.arena, "gen", text, strlen(text), &load.conf, &load.diags);
+  int rc = MR_EXIT_CONFIG;
+  if (load.diags.cnt) fputs(mr_diags_text(&load.diags, &load.arena, NULL), stderr);
+  if (load.plan) rc = mr_cmd_run_plan(load.plan);
+  mr_load_free(&load);
+  return rc;
+}
+
+const struct mr_cmd mr_cmd_gen = {
+    "gen", "city|ysb [FLAGS]", "writes a generator's events as lines",
+    "  --count N  --duration D  --rate R  --poisson  --seed N  --after D\n"
+    "  --clock START,STEP      event n is stamped START + n * STEP\n"
+    "  --late SHARE:BY  --duplicates SHARE  --malformed SHARE  --skew EXPONENT\n"
+    "  --to FILE               instead of stdout\n",
+    run_gen};

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_TOOLS_LOAD_H
+#define MR_TOOLS_LOAD_H
+
+/* From command line to plan, shared by every verb that reads a graph file. */
+
+#include "graph/plan.h"
+
+#define MR_LOAD_SETS_MAX 256u
+
+struct mr_load {
+  struct mr_arena arena;
+  struct mr_diags diags;
+  struct mr_plan_conf conf;
+  const char *sets[MR_LOAD_SETS_MAX];
+  int32_t cpus[MR_WORKERS_MAX];
+  const struct mr_plan *plan; /* NULL: errors were printed */
+  bool json;                  /* diagnostics as JSON lines */
+  bool deny_warnings;
+};
+
+/* Zeroes it and looks up the CPUs that this process may use (affinity mask and cgroup quota). */
+void mr_load_init(struct mr_load *load);
+/* Takes one of the flags --set, --seed, --clock, --no-env, --no-inputs; value is its argument or
+ * NULL. 1: taken, 0: not one of these, -1: wrong value (said on stderr). */
+int mr_load_flag(struct mr_load *load, const char *verb, const char *flag, const char *value);
+/* Plans the file; prints diagnostics to stderr. MR_EXIT_OK or MR_EXIT_CONFIG. */
+int mr_load_plan(struct mr_load *load, const char *file);
+void mr_load_free(struct mr_load *load);
+
+/* One command line argument at a time: "--flag value", "--flag=value" or a plain word. */
+struct mr_args {
+  int argc, at;
+  char **argv;
+  const char *flag;  /* "--set" or "-q", NULL: a plain word */
+  const char *value; /* of a flag written with '=', else NULL; a plain word itself */
+};
+/* False at the end. */
+bool mr_args_next(struct mr_args *args);
+/* The flag's value: behind '=' or the next argument; NULL with a message when there is none. */
+const char *mr_args_value(struct mr_args *args, const char *verb);
+
+#endif

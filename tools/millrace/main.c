@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line: finds the verb and runs it. */
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "cmd.h"
+
+const struct mr_cmd *const mr_cmds[] = {&mr_cmd_run,   &mr_cmd_validate, &mr_cmd_show, &mr_cmd_gen,
+                                        &mr_cmd_stat,  &mr_cmd_top,      &mr_cmd_lat,  &mr_cmd_mem,
+                                        &mr_cmd_bench, &mr_cmd_version,  &mr_cmd_help, NULL};
+
+const struct mr_cmd *mr_cmd_find(const char *name) {
+  for (const struct mr_cmd *const *cmd = mr_cmds; *cmd; cmd++)
+    if (!strcmp((*cmd)->name, name)) return *cmd;
+  return NULL;
+}
+
+int mr_cmd_usage(const char *verb, const char *fmt, ...) {
+  va_list args;
+  fprintf(stderr, "millrace %s: ", verb);
+  va_start(args, fmt);
+  vfprintf(stderr, fmt, args);
+  va_end(args);
+  fprintf(stderr, "\nsee: millrace help %s\n", verb);
+  return MR_EXIT_USAGE;
+}
+
+static void print_verbs(FILE *to) {
+  fprintf(to, "millrace: streams of events through windows and filters, in one process\n\n"
+              "usage: millrace VERB [FLAGS] [GRAPH.yaml ...]\n\n");
+  for (const struct mr_cmd *const *cmd = mr_cmds; *cmd; cmd++)
+    fprintf(to, "  %-9s %s\n", (*cmd)->name, (*cmd)->help);
+  fprintf(to, "\nmillrace help VERB tells more\n");
+}
+
+static int unknown_verb(const char *name) {
+  const char *near = NULL;
+  int least = 3;
+  for (const struct mr_cmd *const *cmd = mr_cmds; *cmd; cmd++) {
+    int d = mr_text_distance(name, (*cmd)->name, 3);
+    if (d < least) {
+      least = d;
+      near = (*cmd)->name;
+    }
+  }
+  fprintf(stderr, "millrace: no verb is named \"%s\"", name);
+  if (near) fprintf(stderr, "; did you mean \"%s\"?", near);
+  fprintf(stderr, "\nsee: millrace help\n");
+  return MR_EXIT_USAGE;
+}
+
+static int run_help(int argc, char **argv) {
+  if (argc < 2) {
+    print_verbs(stdout);
+    return MR_EXIT_OK;
+  }
+  const struct mr_cmd *cmd = mr_cmd_find(argv[1]);
+  if (!cmd) return unknown_verb(argv[1]);
+  printf("usage: millrace %s %s\n\n%s\n", cmd->name, cmd->usage, cmd->help);
+  if (cmd->more) printf("\n%s", cmd->more);
+  return MR_EXIT_OK;
+}
+
+static int run_version(int argc, char **argv) {
+  (void)argc, (void)argv;
+  printf("millrace %s\n", MR_VERSION);
+  return MR_EXIT_OK;
+}
+
+const struct mr_cmd mr_cmd_help = {"help", "[VERB]", "tells about a verb", NULL, run_help};
+const struct mr_cmd mr_cmd_version = {"version", "", "prints the version", NULL, run_version};
+
+int main(int argc, char **argv) {
+  signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an error of the write, said once */
+  signal(SIGXFSZ, SIG_IGN); /* so is a file that may grow no further (ulimit -f) */
+  if (argc < 2) {
+    print_verbs(stderr);
+    return MR_EXIT_USAGE;
+  }
+  const char *verb = argv[1];
+  if (!strcmp(verb, "--help") || !strcmp(verb, "-h")) verb = "help";
+  if (!strcmp(verb, "--version")) verb = "version";
+  const struct mr_cmd *cmd = mr_cmd_find(verb);
+  if (!cmd) return unknown_verb(verb);
+  for (int i = 2; i < argc; i++)
+    if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
+      char *args[] = {argv[0], argv[1], NULL};
+      return run_help(2, args);
+    }
+  return cmd->run(argc - 1, argv + 1);
+}
