@@ -156,15 +156,17 @@ class Ends(millrace.Case):
         self.write("g.yaml", ENDLESS % {"workers": workers, "timeout": timeout, "more": "",
                                         "path": "fifo"})
         child = self.start("run", "g.yaml", "--quiet", "--summary", "summary.json")
-        before = [-1]
+        before, looks = [-1], [0]
 
         def stands_still():
+            """The same rows in ten looks: one alone may fall between two publications."""
             stat = self.stat()
             if not stat:
                 return False
             rows = self.node(stat, "in")["rows_in"]
-            same, before[0] = rows > 0 and rows == before[0], rows
-            return same
+            looks[0] = looks[0] + 1 if rows > 0 and rows == before[0] else 0
+            before[0] = rows
+            return looks[0] >= 10
         self.wait_for("the graph to stand still", stands_still)
         return child
 
