@@ -184,7 +184,7 @@ void mr_keyed_add_rows(struct mr_keyed *k, struct mr_op_ctx *ctx, const struct m
 void mr_keyed_flush(struct mr_keyed *k, struct mr_op_ctx *ctx) {
   k->tally_batches = 0;
   if (!k->tally_table) return;
-  mr_tally_flush(&k->tally, &k->space, mr_table_at(&k->space, k->tally_table), k->touch);
+  mr_tally_flush(&k->tally, &k->space, mr_table_at(&k->space, k->tally_table), k->tally_touch);
   k->tally_table = 0;
   if (k->space.full) fail_full(k, ctx);
 }
@@ -210,6 +210,7 @@ void mr_keyed_add(struct mr_keyed *k, struct mr_op_ctx *ctx, const struct mr_vie
       mr_keys_begin(&k->keys, in, NULL, 0);
       mr_tally_add(&k->tally, k->kernels, &k->keys, k->ins, sel, cnt, in->row_cnt);
       k->tally_table = table;
+      k->tally_touch = k->touch;
       return;
     }
   }

@@ -115,7 +115,8 @@ struct mr_keyed {
   uint32_t tally_table; /* table that the tally's counts belong to; 0: nothing is counted */
   uint32_t tally_batches;
   bool can_tally;
-  bool touch; /* changed rows are noted */
+  bool touch;       /* changed rows are noted; the caller may set it before each add */
+  bool tally_touch; /* the same for what is in the tally */
   const struct mr_state_kernels *kernels;
   struct mr_fold_in *ins;
   uint64_t (*pass)[MR_BATCH_WORDS]; /* by fold: rows that its filter lets through */

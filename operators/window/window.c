@@ -2,10 +2,12 @@
 /* window: groups of rows by event time and keys. Windows are [start, end), aligned to the epoch in
  * UTC (plus offset).
  *
- * One table of state per open window; a window closes when the node's watermark reaches its end:
- * its rows go out and its table is dropped. A row is late when the end of its window is not after
- * the watermark of the row's own partition (its frontier before the row, minus delay), or when the
- * window is gone. Rows without event time enter no window and count as filtered. */
+ * One table of state per open window. A window closes when the node's watermark reaches its end:
+ * its rows go out. Its table is kept until the watermark reaches its end plus allowed_lateness; a
+ * row that comes meanwhile changes it, and the changed groups go out anew after the batch, whole. A
+ * row is late when the end of its window plus allowed_lateness is not after the watermark of the
+ * row's own partition (its frontier before the row, minus delay), or when the table is gone. Rows
+ * without event time enter no window and count as filtered. */
 #include <string.h>
 
 #include "base/assert.h"
@@ -78,8 +80,7 @@ static const struct mr_opt window_opts[] = {
     {"emit", MR_OPT_ENUM, AT(emit), .def = "final", .words = emit_words,
      .help = "a row once, when its window closes; changed rows; or the whole table"},
     {"allowed_lateness", MR_OPT_DURATION_US, AT(allowed_lateness), .def = "0s", .min = 0,
-     .max = 3.2e15, .since = MR_OPT_DEFAULT_ONLY,
-     .help = "how long a closed window's state is kept for corrections"},
+     .max = 3.2e15, .help = "how long a closed window takes rows that correct it"},
     {"late", MR_OPT_ENUM, AT(late), .words = late_words,
      .help = "rows that are late: dropped, or sent to NODE.late; without it divert when something "
              "reads NODE.late"},
@@ -89,7 +90,7 @@ static const struct mr_opt window_opts[] = {
 
 struct window_data {
   struct mr_keyed_plan *keyed;
-  int64_t size_us, offset_us, delay_us;
+  int64_t size_us, offset_us, delay_us, lateness_us;
   enum mr_keyed_emit emit;
   bool divert;
   uint32_t et; /* column */
@@ -99,7 +100,7 @@ static int window_plan(struct mr_op_plan *p) {
   const struct window_conf *conf = p->conf;
   struct window_data *data = MR_NEW(p->arena, struct window_data, 1);
   p->delay_us = conf->delay_given ? conf->delay : p->in_derived ? 0 : p->source_delay_us;
-  p->allowed_lateness_us = 0;
+  p->allowed_lateness_us = conf->allowed_lateness;
   data->emit = (enum mr_keyed_emit)conf->emit;
   data->keyed = mr_keyed_plan(p, &conf->keyed, data->emit, true);
   if (p->in->event_time < 0)
@@ -110,6 +111,7 @@ static int window_plan(struct mr_op_plan *p) {
   data->size_us = conf->window.tumbling;
   data->offset_us = conf->window.offset % data->size_us;
   data->delay_us = p->delay_us;
+  data->lateness_us = p->allowed_lateness_us;
   data->et = (uint32_t)p->in->event_time;
   data->divert = conf->late == LATE_DIVERT || (conf->late < 0 && p->late_read);
   p->outs[OUT_LATE].schema = p->in;
@@ -128,10 +130,10 @@ static void window_need(const struct mr_op_plan *p, const bool *const out_need[M
 
 /* ---- an instance ---- */
 
-struct pane { /* an open window */
+struct pane { /* a window that has state */
   int64_t start_us;
   uint32_t table;
-  uint32_t dirty; /* it has rows that changed since the last update */
+  uint32_t dirty; /* it may have rows that changed since they were last read */
 };
 
 enum reading { READ_NOTHING, READ_CLOSING, READ_CHANGED, READ_ALL };
@@ -143,15 +145,17 @@ struct window {
   /* open windows in the order of time, in a block of the store */
   uint32_t panes_ref, panes_class;
   uint32_t first, cnt, cap;
-  uint32_t last; /* index from first of the pane found last */
+  uint32_t last;       /* index from first of the pane found last */
+  uint32_t closed_cnt; /* of the first panes: their rows have gone out, and may be corrected */
   int64_t watermark_us;
   uint64_t view_ns; /* when the last view was processed */
-  bool changed;     /* complete: something changed since the table was last written */
+  bool changed;     /* something changed since the tables were last written */
+  bool corrected;   /* a closed window among it */
   /* what is being read out */
   enum reading reading;
   uint32_t read_pane;
   struct mr_table_walk walk;
-  uint32_t done_cnt; /* closing: panes whose rows have all been handed to the output */
+  uint32_t done_cnt; /* closing: of the first panes: read to their end, and to be dropped */
   struct mr_view late_view;
   uint64_t late[MR_BATCH_WORDS];
   uint32_t by_row[MR_BATCH_ROWS]; /* straddling: pane's place in `starts`, by selected row */
@@ -169,7 +173,21 @@ static int window_init(struct mr_op_ctx *ctx, struct mr_error *err) {
   return rc;
 }
 
-/* ---- open windows ---- */
+/* ---- windows ---- */
+
+static int64_t end_of(const struct window *self, int64_t start_us) {
+  return start_us + self->data->size_us;
+}
+
+/* Whether the window's rows are to go out, or have gone. */
+static bool closes(const struct window *self, int64_t start_us) {
+  return end_of(self, start_us) <= self->watermark_us;
+}
+
+/* Whether the window's state is to go. */
+static bool expires(const struct window *self, int64_t start_us) {
+  return end_of(self, start_us) + self->data->lateness_us <= self->watermark_us;
+}
 
 static struct pane *pane_at(const struct window *self, uint32_t i) {
   struct pane *panes = mr_store_at(&self->keyed.space.store, self->panes_ref);
@@ -229,6 +247,7 @@ static struct pane *find_pane(struct window *self, int64_t start_us) {
   *to = (struct pane){.start_us = start_us, .table = table};
   self->cnt++;
   self->last = i;
+  if (self->data->emit != MR_EMIT_COMPLETE && closes(self, start_us)) self->closed_cnt++;
   return to;
 }
 
@@ -237,6 +256,7 @@ static void drop_first(struct window *self) {
   self->first++;
   self->cnt--;
   if (self->last) self->last--;
+  if (self->closed_cnt) self->closed_cnt--;
 }
 
 /* ---- event time of rows ---- */
@@ -263,7 +283,7 @@ static void leave_out_timeless(struct window *self, struct mr_op_ctx *ctx,
   k->sel_cnt = cnt;
 }
 
-/* The row's own watermark; a row of a window whose end is not after it is late. */
+/* The row's own watermark. */
 static int64_t own_watermark(const struct window *self, const struct mr_view *in, uint32_t row) {
   int64_t f = in->row_frontier ? in->row_frontier[row] : MR_TIME_NONE;
   if (f == MR_TIME_NONE || f < US_LEAST) return self->watermark_us;
@@ -285,7 +305,8 @@ static void leave_out_late(struct window *self, struct mr_op_ctx *ctx, const str
   memset(self->late, 0, sizeof self->late);
   MR_BITMAP_EACH(k->sel, words, row) {
     int64_t wm = own_watermark(self, in, (uint32_t)row);
-    if (et[row] >= wm || window_of(data, et[row]) + data->size_us > wm) continue;
+    if (et[row] >= wm || window_of(data, et[row]) + data->size_us + data->lateness_us > wm)
+      continue;
     mr_bit_set(self->late, (uint32_t)row);
     late++;
   }
@@ -302,14 +323,24 @@ static void leave_out_late(struct window *self, struct mr_op_ctx *ctx, const str
 
 /* ---- adding ---- */
 
+/* The pane that rows are to be added to; NULL: no room. */
+static struct pane *pane_to_change(struct window *self, int64_t start_us) {
+  struct pane *pane = find_pane(self, start_us);
+  if (!pane) return NULL;
+  bool corrects = self->last < self->closed_cnt;
+  pane->dirty = 1;
+  self->keyed.touch = self->data->emit == MR_EMIT_UPDATE || corrects;
+  self->corrected |= corrects;
+  return pane;
+}
+
 /* Adds the selected rows, which are part of k->sel, to one window. */
 static void add_selected(struct window *self, struct mr_op_ctx *ctx, const struct mr_view *in,
                          int64_t start_us, const uint64_t *sel, uint32_t cnt) {
   struct mr_keyed *k = &self->keyed;
   if (!cnt) return;
-  struct pane *pane = find_pane(self, start_us);
+  struct pane *pane = pane_to_change(self, start_us);
   if (pane) {
-    pane->dirty = 1;
     mr_keyed_add(k, ctx, in, pane->table, sel, cnt);
     return;
   }
@@ -333,12 +364,11 @@ static void add_by_span(struct window *self, struct mr_op_ctx *ctx, const struct
 
 static void add_listed(struct window *self, struct mr_op_ctx *ctx, const struct mr_view *in,
                        int64_t start_us, const uint16_t *rows, uint32_t cnt) {
-  struct pane *pane = find_pane(self, start_us);
+  struct pane *pane = pane_to_change(self, start_us);
   if (!pane) {
     mr_keyed_no_room(&self->keyed, ctx, rows, cnt);
     return;
   }
-  pane->dirty = 1;
   mr_keyed_add_rows(&self->keyed, ctx, in, pane->table, rows, cnt);
 }
 
@@ -380,17 +410,14 @@ static void add_by_window(struct window *self, struct mr_op_ctx *ctx, const stru
 
 /* ---- reading out ---- */
 
-static bool closes(const struct window *self, const struct pane *pane) {
-  return pane->start_us + self->data->size_us <= self->watermark_us;
-}
-
 /* Rows of one pane; sets *all when there are no more. */
 static uint32_t read_pane(struct window *self, struct pane *pane, struct mr_row **rows,
                           uint32_t max, bool *all) {
   struct mr_space *space = &self->keyed.space;
   struct mr_table *t = mr_table_at(space, pane->table);
   uint32_t n;
-  if (self->data->emit == MR_EMIT_UPDATE) {
+  if (self->reading == READ_CHANGED || self->data->emit == MR_EMIT_UPDATE ||
+      self->read_pane < self->closed_cnt) {
     n = pane->dirty ? mr_table_changed(space, t, rows, max) : 0;
     *all = n < max;
     if (*all) pane->dirty = 0;
@@ -398,8 +425,19 @@ static uint32_t read_pane(struct window *self, struct pane *pane, struct mr_row 
   }
   n = mr_table_next(space, t, &self->walk, rows, max);
   *all = n < max;
-  if (*all) self->walk = (struct mr_table_walk){0};
+  if (*all) {
+    self->walk = (struct mr_table_walk){0};
+    pane->dirty = 0;
+  }
   return n;
+}
+
+/* The pane at hand has been read to its end. */
+static void pane_is_read(struct window *self) {
+  uint32_t i = self->read_pane++;
+  if (self->reading != READ_CLOSING) return;
+  if (i >= self->closed_cnt) self->closed_cnt = i + 1;
+  self->done_cnt += expires(self, pane_at(self, i)->start_us);
 }
 
 /* Rows of as many panes as fit. */
@@ -408,7 +446,7 @@ static uint32_t read_rows(struct window *self, struct mr_row **rows, int64_t *st
   uint32_t n = 0;
   while (n < max && self->reading != READ_NOTHING) {
     struct pane *pane = self->read_pane < self->cnt ? pane_at(self, self->read_pane) : NULL;
-    if (!pane || (self->reading == READ_CLOSING && !closes(self, pane))) {
+    if (!pane || (self->reading == READ_CLOSING && !closes(self, pane->start_us))) {
       self->reading = READ_NOTHING;
       break;
     }
@@ -417,8 +455,7 @@ static uint32_t read_rows(struct window *self, struct mr_row **rows, int64_t *st
     for (uint32_t i = 0; i < got; i++) start_us[n + i] = pane->start_us;
     n += got;
     if (!all) break;
-    self->read_pane++;
-    if (self->reading == READ_CLOSING) self->done_cnt++;
+    pane_is_read(self);
   }
   return n;
 }
@@ -446,11 +483,13 @@ static void start_reading(struct window *self, struct mr_op_ctx *ctx, enum readi
   ctx->more = !self->keyed.failed;
 }
 
-/* update and complete: in is the view that changed something, NULL: a timer or the end. */
+/* What changed since it was last written: corrections, with update all of it, with complete the
+ * whole table. in is the view that changed something, NULL: a timer or the end. */
 static void write_changes(struct window *self, struct mr_op_ctx *ctx, const struct mr_view *in) {
   bool all = self->data->emit == MR_EMIT_COMPLETE;
-  if (self->data->emit == MR_EMIT_FINAL || !self->changed) return;
-  self->changed = false;
+  bool due = self->data->emit == MR_EMIT_FINAL ? self->corrected : self->changed;
+  self->changed = self->corrected = false;
+  if (!due) return;
   mr_output_because(&self->out, ctx, in);
   start_reading(self, ctx, all ? READ_ALL : READ_CHANGED);
   if (all) mr_keyed_check_complete(&self->keyed, ctx);
@@ -487,7 +526,8 @@ static void window_process(struct mr_op_ctx *ctx, const struct mr_view *in) {
   if (k->sel_cnt) {
     int64_t lo, hi;
     find_span(self, in, &lo, &hi);
-    if (lo + data->size_us <= highest_watermark(self, in)) leave_out_late(self, ctx, in);
+    if (lo + data->size_us + data->lateness_us <= highest_watermark(self, in))
+      leave_out_late(self, ctx, in);
     mr_keyed_values(k, ctx, in);
     if (lo == hi)
       add_selected(self, ctx, in, lo, k->sel, k->sel_cnt);
@@ -516,11 +556,15 @@ static void window_advance(struct mr_op_ctx *ctx, int64_t watermark_us) {
   int64_t before = self->watermark_us;
   MR_DASSERT(watermark_us > before);
   self->watermark_us = watermark_us;
-  if (self->data->emit == MR_EMIT_COMPLETE || !self->cnt || !closes(self, pane_at(self, 0))) return;
+  if (self->data->emit == MR_EMIT_COMPLETE || !self->cnt) return;
+  bool expired = expires(self, pane_at(self, 0)->start_us);
+  uint32_t open = self->closed_cnt;
+  if (!expired && (open == self->cnt || !closes(self, pane_at(self, open)->start_us))) return;
   if (self->view_ns != ctx->now_ns) mr_output_because(&self->out, ctx, NULL);
   self->out.frontier_us = before;
   self->out.frontier_end_us = watermark_us;
   start_reading(self, ctx, READ_CLOSING);
+  if (!expired) self->read_pane = open;
 }
 
 static void window_tick(struct mr_op_ctx *ctx, int64_t at_us) {

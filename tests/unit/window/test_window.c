@@ -1,28 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <math.h>
-#include <stdlib.h>
-
-#include "base/rng.h"
-#include "harness.h"
 #include "operators/operators.h"
+#include "oracle.h"
 
-#define SEED   UINT64_C(0x717)
-#define BASE   INT64_C(1760313600000000) /* 2025-10-13, a multiple of all sizes below */
-#define SECOND INT64_C(1000000)
-#define ROWS   6000u
-
-/* ---- the simple computation ---- */
-
-enum key { KEY_NONE = 0, KEY_CITY = 1, KEY_NAME = 2, KEY_V = 4, KEY_OK = 8, KEY_D = 16 };
-
-struct query {
-  const char *name;
-  uint32_t keys;       /* enum key */
-  const char *columns; /* names of the table below, blank between */
-  int64_t size_us, offset_us;
-  const char *where; /* or NULL; the second is the same in C */
-  bool (*pass)(const struct row *r);
-};
+#define SEED UINT64_C(0x717)
+#define ROWS 6000u
 
 static bool is_ok(const struct row *r) {
   return r->ok;
@@ -31,287 +12,6 @@ static bool is_large(const struct row *r) {
   return !r->v_null && r->v > 20;
 }
 
-struct column {
-  const char *name, *expr;
-};
-static const struct column columns[] = {
-    {"n", "count(*)"},
-    {"nv", "count(v)"},
-    {"nok", "count(*) FILTER (WHERE ok)"},
-    {"sv", "sum(v)"},
-    {"sd", "sum(d)"},
-    {"av", "avg(v)"},
-    {"minv", "min(v)"},
-    {"maxv", "max(v)"},
-    {"mint", "min(ts)"},
-    {"maxt", "max(ts)"},
-    {"maxd", "max(d)"},
-    {"minc", "min(city)"},
-    {"maxc", "max(city)"},
-    {"minn", "min(name)"},
-    {"maxn", "max(name)"},
-    {"fn", "first(name)"},
-    {"ln", "last(name)"},
-    {"fv", "first(v)"},
-    {"cs", "collect_list(city)"},
-    {"vs", "collect_list(v)"},
-    {"ns", "collect_list(name)"},
-    {"set", "collect_set(v)"},
-    {"dn", "count(DISTINCT name)"},
-    {"len", "window_end - window_start"},
-    {"twice", "count(*) + count(*)"},
-};
-
-struct group {
-  int64_t start;
-  struct row *rows;
-  uint32_t cnt;
-};
-
-static int64_t start_of(const struct query *q, int64_t ts) {
-  int64_t from = ts - q->offset_us, n = from / q->size_us;
-  if (from < 0 && n * q->size_us != from) n--;
-  return n * q->size_us + q->offset_us;
-}
-
-static bool same_key(const struct query *q, const struct row *a, const struct row *b) {
-  if (q->keys & KEY_CITY && a->city != b->city) return false;
-  if (q->keys & KEY_NAME && strcmp(a->name, b->name) != 0) return false;
-  if (q->keys & KEY_V && (a->v_null != b->v_null || (!a->v_null && a->v != b->v))) return false;
-  if (q->keys & KEY_OK && a->ok != b->ok) return false;
-  return !(q->keys & KEY_D) || a->d == b->d;
-}
-
-static const char *int_text(char *buf, bool null, int64_t v) {
-  if (null) return strcpy(buf, "null");
-  sprintf(buf, "%lld", (long long)v);
-  return buf;
-}
-
-static bool is_repeat(const struct group *g, uint32_t row) {
-  for (uint32_t k = 0; k < row; k++)
-    if (!g->rows[k].v_null && g->rows[k].v == g->rows[row].v) return true;
-  return false;
-}
-
-static void list_text(const char *name, const struct group *g, char *out) {
-  int at = sprintf(out, "[");
-  for (uint32_t i = 0; i < g->cnt; i++) {
-    const struct row *r = &g->rows[i];
-    const char *sep = at > 1 ? "," : "";
-    if (!strcmp(name, "cs"))
-      at += sprintf(out + at, "%s%s", sep, harness_cities[r->city]);
-    else if (!strcmp(name, "ns"))
-      at += sprintf(out + at, "%s%s", sep, r->name);
-    else if (!r->v_null && (name[0] == 'v' || !is_repeat(g, i)))
-      at += sprintf(out + at, "%s%lld", sep, (long long)r->v);
-  }
-  sprintf(out + at, "]");
-}
-
-/* The value of a column over a group's rows, in their order of arrival. */
-/* tidy:long one line per column of the table above */
-static void value_text(const char *name, const struct query *q, const struct group *g, char *out) {
-  char buf[64];
-  int64_t n = 0, nok = 0, sv = 0, minv = 0, maxv = 0, mint = INT64_MAX, maxt = INT64_MIN;
-  double sd = 0, maxd = -INFINITY;
-  const char *minc = NULL, *maxc = NULL, *minn = NULL, *maxn = NULL;
-  const struct row *first = NULL, *last = NULL, *fv = NULL;
-  uint32_t nv = 0, dn = 0;
-  for (uint32_t i = 0; i < g->cnt; i++) {
-    const struct row *r = &g->rows[i];
-    const char *city = harness_cities[r->city];
-    n++;
-    nok += r->ok;
-    sd += r->d;
-    if (r->d > maxd) maxd = r->d;
-    if (r->ts < mint) mint = r->ts;
-    if (r->ts > maxt) maxt = r->ts;
-    if (!minc || strcmp(city, minc) < 0) minc = city;
-    if (!maxc || strcmp(city, maxc) > 0) maxc = city;
-    if (!minn || strcmp(r->name, minn) < 0) minn = r->name;
-    if (!maxn || strcmp(r->name, maxn) > 0) maxn = r->name;
-    if (!first || r->ts < first->ts) first = r;
-    if (!last || r->ts >= last->ts) last = r;
-    bool known = false;
-    for (uint32_t k = 0; k < i; k++) known |= strcmp(g->rows[k].name, r->name) == 0;
-    dn += !known;
-    if (r->v_null) continue;
-    if (!fv || r->ts < fv->ts) fv = r;
-    minv = !nv || r->v < minv ? r->v : minv;
-    maxv = !nv || r->v > maxv ? r->v : maxv;
-    sv += r->v;
-    nv++;
-  }
-  if (!strcmp(name, "n"))
-    int_text(out, false, n);
-  else if (!strcmp(name, "nv"))
-    int_text(out, false, nv);
-  else if (!strcmp(name, "nok"))
-    int_text(out, false, nok);
-  else if (!strcmp(name, "sv"))
-    int_text(out, !nv, sv);
-  else if (!strcmp(name, "sd"))
-    sprintf(out, "%.17g", sd);
-  else if (!strcmp(name, "av"))
-    nv ? sprintf(out, "%.17g", (double)sv / nv) : sprintf(out, "null");
-  else if (!strcmp(name, "minv"))
-    int_text(out, !nv, minv);
-  else if (!strcmp(name, "maxv"))
-    int_text(out, !nv, maxv);
-  else if (!strcmp(name, "mint"))
-    int_text(out, false, mint);
-  else if (!strcmp(name, "maxt"))
-    int_text(out, false, maxt);
-  else if (!strcmp(name, "maxd"))
-    sprintf(out, "%.17g", maxd);
-  else if (!strcmp(name, "minc"))
-    strcpy(out, minc);
-  else if (!strcmp(name, "maxc"))
-    strcpy(out, maxc);
-  else if (!strcmp(name, "minn"))
-    strcpy(out, minn);
-  else if (!strcmp(name, "maxn"))
-    strcpy(out, maxn);
-  else if (!strcmp(name, "fn"))
-    strcpy(out, first->name);
-  else if (!strcmp(name, "ln"))
-    strcpy(out, last->name);
-  else if (!strcmp(name, "fv"))
-    strcpy(out, int_text(buf, !fv, fv ? fv->v : 0));
-  else if (!strcmp(name, "cs") || !strcmp(name, "vs") || !strcmp(name, "ns") ||
-           !strcmp(name, "set"))
-    list_text(name, g, out);
-  else if (!strcmp(name, "dn"))
-    int_text(out, false, dn);
-  else if (!strcmp(name, "len"))
-    int_text(out, false, q->size_us);
-  else if (!strcmp(name, "twice"))
-    int_text(out, false, 2 * n);
-  else
-    fail_msg("no column %s", name);
-}
-
-static void group_line(const struct query *q, const struct group *g, struct lines *to) {
-  char line[8000], text[4000], buf[64], names[400], *save = NULL;
-  const struct row *r = &g->rows[0];
-  int at = 0;
-  if (q->size_us)
-    at = sprintf(line, "window_start=%lld window_end=%lld", (long long)g->start,
-                 (long long)(g->start + q->size_us));
-  if (q->keys & KEY_CITY)
-    at += sprintf(line + at, "%scity=%s", at ? " " : "", harness_cities[r->city]);
-  if (q->keys & KEY_NAME) at += sprintf(line + at, "%sname=%s", at ? " " : "", r->name);
-  if (q->keys & KEY_V)
-    at += sprintf(line + at, "%sv=%s", at ? " " : "", int_text(buf, r->v_null, r->v));
-  if (q->keys & KEY_OK)
-    at += sprintf(line + at, "%sok=%s", at ? " " : "", r->ok ? "true" : "false");
-  if (q->keys & KEY_D) at += sprintf(line + at, "%sd=%.17g", at ? " " : "", r->d);
-  strcpy(names, q->columns);
-  for (char *c = strtok_r(names, " ", &save); c; c = strtok_r(NULL, " ", &save)) {
-    value_text(c, q, g, text);
-    at += sprintf(line + at, "%s%s=%s", at ? " " : "", c, text);
-  }
-  lines_add(to, "%s", line);
-}
-
-struct oracle {
-  const struct query *q;
-  struct group *groups;
-  uint32_t group_cnt, late_cnt, filtered_cnt, added_cnt;
-  struct lines late, out;
-};
-
-static void oracle_add(struct oracle *o, const struct row *r) {
-  int64_t start = o->q->size_us ? start_of(o->q, r->ts) : 0;
-  struct group *g = NULL;
-  for (uint32_t i = o->group_cnt; i-- > 0 && !g;)
-    if (o->groups[i].start == start && same_key(o->q, &o->groups[i].rows[0], r)) g = &o->groups[i];
-  if (!g) {
-    o->groups = realloc(o->groups, (o->group_cnt + 1) * sizeof *o->groups);
-    g = &o->groups[o->group_cnt++];
-    *g = (struct group){.start = start};
-  }
-  g->rows = realloc(g->rows, (g->cnt + 1) * sizeof *g->rows);
-  g->rows[g->cnt++] = *r;
-  o->added_cnt++;
-}
-
-/* The verdict on one row: wm is the watermark of its own partition before it, or the node's if that
- * is higher. */
-static void oracle_row(struct oracle *o, const struct row *r, int64_t wm) {
-  if (o->q->pass && !o->q->pass(r))
-    o->filtered_cnt++;
-  else if (r->ts == MR_TIME_NONE)
-    o->filtered_cnt++;
-  else if (start_of(o->q, r->ts) + o->q->size_us <= wm) {
-    o->late_cnt++;
-    lines_add(&o->late, "%06llu", (unsigned long long)r->id);
-  } else
-    oracle_add(o, r);
-}
-
-static void oracle_lines(struct oracle *o) {
-  for (uint32_t i = 0; i < o->group_cnt; i++) group_line(o->q, &o->groups[i], &o->out);
-}
-
-static void oracle_end(struct oracle *o) {
-  for (uint32_t i = 0; i < o->group_cnt; i++) free(o->groups[i].rows);
-  free(o->groups);
-  lines_free(&o->late);
-  lines_free(&o->out);
-}
-
-/* ---- rows ---- */
-
-/* Time goes on by step with jitter; one row in 20 is far behind its turn, one in 100 has no time.
- * Rows of one city are of one partition, so that their order of arrival does not depend on batches.
- */
-static struct row make_row(uint64_t seed, uint64_t id, int64_t step, uint32_t partitions) {
-  static const char *const names[] = {"a", "b", "a longer name than 12",
-                                      "zebra and some more text"};
-  struct row r = {.id = id};
-  uint64_t x = mr_rng_at(seed, id), y = mr_rng_at(seed ^ 1, id);
-  r.ts = BASE + (int64_t)id * step + (int64_t)(x % 8) * step - 3 * step;
-  if (x >> 8 & 1 && (x >> 9) % 10 == 0) r.ts -= (int64_t)((x >> 20) % 400) * step;
-  if ((x >> 40) % 100 == 0) r.ts = MR_TIME_NONE;
-  r.city = (uint8_t)(y % 4);
-  r.partition = r.city % partitions;
-  snprintf(r.name, sizeof r.name, "%s", names[(y >> 4) % 4]);
-  r.v = (int64_t)((y >> 8) % 60) - 10;
-  r.v_null = (y >> 20) % 7 == 0;
-  r.d = (double)(int64_t)((y >> 24) % 1000) * 0.1;
-  r.ok = y >> 40 & 1;
-  return r;
-}
-
-static const char *query_yaml(const struct query *q, const char *more) {
-  static char text[4000];
-  char names[400], *save = NULL;
-  int at = 0;
-  if (q->size_us)
-    at = sprintf(text, "window: { tumbling: %lldms, offset: %lldms }\n",
-                 (long long)(q->size_us / 1000), (long long)(q->offset_us / 1000));
-  at += sprintf(text + at, "key: [%s]\n",
-                q->keys == 0                     ? ""
-                : q->keys == KEY_CITY            ? "city"
-                : q->keys == KEY_NAME            ? "name"
-                : q->keys == KEY_V               ? "v"
-                : q->keys == (KEY_CITY | KEY_OK) ? "city, ok"
-                : q->keys == KEY_D               ? "d"
-                                                 : "city, name, v, ok");
-  if (q->where) at += sprintf(text + at, "where: \"%s\"\n", q->where);
-  at += sprintf(text + at, "select:\n");
-  strcpy(names, q->columns);
-  for (char *c = strtok_r(names, " ", &save); c; c = strtok_r(NULL, " ", &save))
-    for (uint32_t i = 0; i < sizeof columns / sizeof *columns; i++)
-      if (!strcmp(columns[i].name, c))
-        at += sprintf(text + at, "  %s: \"%s\"\n", c, columns[i].expr);
-  sprintf(text + at, "%s", more);
-  return text;
-}
-
-#define MINUTE (60 * SECOND)
 static const struct query queries[] = {
     {"counts by dense keys", KEY_CITY | KEY_OK, "n", 10 * SECOND, 0, NULL, NULL},
     {"counts with filters", KEY_CITY, "n nok nv twice", 10 * SECOND, 3 * SECOND, NULL, NULL},
@@ -333,6 +33,8 @@ struct run {
   uint32_t partitions, batch;
   int64_t step_us, delay_us;
   bool idle; /* a partition pauses now and then */
+  int64_t lateness_us;
+  const char *more; /* options */
 };
 
 static void check_accounts(const struct harness *h, const struct oracle *o) {
@@ -341,16 +43,19 @@ static void check_accounts(const struct harness *h, const struct oracle *o) {
   assert_int_equal(c->absorbed, o->added_cnt);
   assert_int_equal(c->late, o->late_cnt);
   assert_int_equal(c->filtered, o->filtered_cnt);
-  assert_int_equal(c->state_keys, 0);
 }
 
 /* Rows through the operator and through the simple computation. The verdicts of the latter are made
  * as rows are handed over, in the order in which they are processed. */
 static void run_query(const struct query *q, const struct run *run, uint64_t seed) {
   static struct harness h;
-  struct oracle o = {.q = q};
-  if (!harness_begin(&h, &mr_op_window, query_yaml(q, ""), run->delay_us, true))
+  struct oracle o = {.q = q, .lateness_us = run->lateness_us};
+  char more[256];
+  snprintf(more, sizeof more, "allowed_lateness: %lldms\n%s", (long long)run->lateness_us / 1000,
+           run->more ? run->more : "");
+  if (!harness_begin(&h, &mr_op_window, query_yaml(q, more), run->delay_us, true))
     fail_msg("%s", h.fail_text);
+  h.writes_closed = run->lateness_us > 0 || run->more;
   h.partition_cnt = run->partitions;
   struct row pending[PARTITIONS_MAX][MR_BATCH_ROWS];
   uint32_t cnt[PARTITIONS_MAX] = {0};
@@ -379,12 +84,16 @@ static void run_query(const struct query *q, const struct run *run, uint64_t see
   assert_false(h.failed);
   oracle_lines(&o);
   lines_sort(&o.out);
+  uint32_t corrections = run->lateness_us || run->more ? keep_last(&h.main, q) : 0;
+  bool complete = run->more && strstr(run->more, "complete"); /* writes once, at the end */
+  if (run->lateness_us && run->batch <= 7 && !complete) assert_true(corrections > 0);
   lines_sort(&h.main);
   lines_equal(&o.out, &h.main);
   lines_sort(&o.late);
   lines_sort(&h.late);
   lines_equal(&o.late, &h.late);
   check_accounts(&h, &o);
+  if (!complete) assert_int_equal(h.ctx.counts.state_keys, 0);
   assert_true(h.ctx.counts.late > 0);
   assert_int_equal(h.errors.cnt, 0);
   oracle_end(&o);
@@ -422,6 +131,24 @@ MR_TEST(rows_of_a_partition_back_from_idle_are_late_where_the_window_is_gone) {
         .partitions = 2, .batch = 1, .step_us = SECOND / 10, .delay_us = 2 * SECOND, .idle = true};
     run_query(&queries[i], &run, SEED + 200 + i);
   }
+}
+
+MR_TEST(corrections_make_the_last_row_of_a_window_what_all_rows_in_time_give) {
+  MR_UNUSED_STATE;
+  static const uint32_t batches[] = {1, 7, 1024};
+  static const char *const modes[] = {"", "emit: update\n", "emit: update\nevery: 1s\n",
+                                      "emit: complete\nevery: 1s\n"};
+  for (uint32_t i = 0; i < QUERY_CNT; i++)
+    for (uint32_t b = 0; b < 3; b++) {
+      struct run run = {.partitions = 1 + (i + b) % 3,
+                        .batch = batches[b],
+                        .step_us = SECOND / 10,
+                        .delay_us = (int64_t)(i % 2) * SECOND,
+                        .idle = b == 0 && i % 2,
+                        .lateness_us = 12 * SECOND,
+                        .more = modes[(i + b) % 4]};
+      run_query(&queries[i], &run, SEED + 300 + i);
+    }
 }
 
 /* ---- single rules ---- */
@@ -466,6 +193,40 @@ MR_TEST(a_row_is_late_exactly_when_its_window_ends_at_the_watermark) {
   EXPECT(&h.late, "000005");
   harness_finish(&h, false); /* hold */
   assert_int_equal(h.main.cnt, 0);
+  harness_end(&h);
+}
+
+MR_TEST(a_closed_window_takes_rows_until_its_lateness_is_over_and_writes_whole_rows) {
+  MR_UNUSED_STATE;
+  static struct harness h;
+  begin(&h, &mr_op_window,
+        "window: { tumbling: 10s }\nkey: [city]\nselect: { n: count(*), s: sum(v) }\n"
+        "allowed_lateness: 5s\n",
+        0, true);
+  h.writes_closed = true;
+  struct row rows[] = {at(1, 0, 1), at(2, 1, 2),  at(12, 0, 3), at(3, 0, 4),
+                       at(4, 2, 5), at(15, 0, 6), at(9, 0, 7)};
+  rows[5].ts--; /* watermark 14.999999 */
+  for (uint32_t i = 0; i < 3; i++) harness_row(&h, &rows[i], 1);
+  EXPECT(&h.main, W0 "city=SF n=1 s=1", W0 "city=NYC n=1 s=2");
+  harness_row(&h, &rows[3], 1); /* changes a group that was written */
+  EXPECT(&h.main, W0 "city=SF n=2 s=5");
+  harness_row(&h, &rows[4], 1); /* a group that was not there */
+  EXPECT(&h.main, W0 "city=LA n=1 s=5");
+  harness_row(&h, &rows[5], 1);
+  harness_row(&h, &rows[6], 1);
+  EXPECT(&h.main, W0 "city=SF n=3 s=12");
+  assert_int_equal(h.ctx.counts.state_keys, 4);
+  struct row last[] = {at(15, 1, 8), at(9, 0, 9)}; /* the lateness of the first window is over */
+  harness_row(&h, &last[0], 1);
+  assert_int_equal(h.ctx.counts.state_keys, 2);
+  harness_row(&h, &last[1], 1);
+  EXPECT(&h.late, "000009");
+  assert_int_equal(h.main.cnt, 0);
+  harness_finish(&h, true);
+  EXPECT(&h.main, W1 "city=SF n=2 s=9", W1 "city=NYC n=1 s=8");
+  assert_int_equal(h.ctx.counts.late, 1);
+  assert_int_equal(h.ctx.counts.absorbed, 8);
   harness_end(&h);
 }
 
@@ -672,7 +433,6 @@ MR_TEST(options_that_do_not_exist_yet_and_clashes_are_said_at_load) {
   static const char *const bad[][2] = {
       {"window: { hopping: 5m, slide: 1m }\n", "MR1006"},
       {"window: { tumbling: 5m, on: processing_time }\n", "MR1006"},
-      {"window: { tumbling: 5m }\nallowed_lateness: 5s\n", "MR1006"},
       {"window: { tumbling: 5m }\nevery: 5s\n", "MR1009"},
       {"window: { tumbling: 5m }\nkey: [nothing]\n", "MR4011"},
       {"window: { tumbling: 5m }\nkey: [city]\nselect: { city: count(*) }\n", "MR1009"},
@@ -741,6 +501,8 @@ static const struct CMUnitTest cases[] = {
     MR_CASE(windows_are_what_a_simple_computation_says_for_any_batch_size),
     MR_CASE(a_batch_that_spans_many_windows_is_taken_apart),
     MR_CASE(rows_of_a_partition_back_from_idle_are_late_where_the_window_is_gone),
+    MR_CASE(corrections_make_the_last_row_of_a_window_what_all_rows_in_time_give),
+    MR_CASE(a_closed_window_takes_rows_until_its_lateness_is_over_and_writes_whole_rows),
     MR_CASE(a_row_is_late_exactly_when_its_window_ends_at_the_watermark),
     MR_CASE(update_writes_changed_keys_after_each_batch_and_nothing_at_the_close),
     MR_CASE(update_with_every_writes_at_ticks_before_a_close_and_at_the_end),

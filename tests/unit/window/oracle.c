@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "oracle.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/rng.h"
+
+struct column {
+  const char *name, *expr;
+};
+static const struct column columns[] = {
+    {"n", "count(*)"},
+    {"nv", "count(v)"},
+    {"nok", "count(*) FILTER (WHERE ok)"},
+    {"sv", "sum(v)"},
+    {"sd", "sum(d)"},
+    {"av", "avg(v)"},
+    {"minv", "min(v)"},
+    {"maxv", "max(v)"},
+    {"mint", "min(ts)"},
+    {"maxt", "max(ts)"},
+    {"maxd", "max(d)"},
+    {"minc", "min(city)"},
+    {"maxc", "max(city)"},
+    {"minn", "min(name)"},
+    {"maxn", "max(name)"},
+    {"fn", "first(name)"},
+    {"ln", "last(name)"},
+    {"fv", "first(v)"},
+    {"cs", "collect_list(city)"},
+    {"vs", "collect_list(v)"},
+    {"ns", "collect_list(name)"},
+    {"set", "collect_set(v)"},
+    {"dn", "count(DISTINCT name)"},
+    {"len", "window_end - window_start"},
+    {"twice", "count(*) + count(*)"},
+};
+
+static int64_t start_of(const struct query *q, int64_t ts) {
+  int64_t from = ts - q->offset_us, n = from / q->size_us;
+  if (from < 0 && n * q->size_us != from) n--;
+  return n * q->size_us + q->offset_us;
+}
+
+static bool same_key(const struct query *q, const struct row *a, const struct row *b) {
+  if (q->keys & KEY_CITY && a->city != b->city) return false;
+  if (q->keys & KEY_NAME && strcmp(a->name, b->name) != 0) return false;
+  if (q->keys & KEY_V && (a->v_null != b->v_null || (!a->v_null && a->v != b->v))) return false;
+  if (q->keys & KEY_OK && a->ok != b->ok) return false;
+  return !(q->keys & KEY_D) || a->d == b->d;
+}
+
+static const char *int_text(char *buf, bool null, int64_t v) {
+  if (null) return strcpy(buf, "null");
+  sprintf(buf, "%lld", (long long)v);
+  return buf;
+}
+
+static bool is_repeat(const struct group *g, uint32_t row) {
+  for (uint32_t k = 0; k < row; k++)
+    if (!g->rows[k].v_null && g->rows[k].v == g->rows[row].v) return true;
+  return false;
+}
+
+static void list_text(const char *name, const struct group *g, char *out) {
+  int at = sprintf(out, "[");
+  for (uint32_t i = 0; i < g->cnt; i++) {
+    const struct row *r = &g->rows[i];
+    const char *sep = at > 1 ? "," : "";
+    if (!strcmp(name, "cs"))
+      at += sprintf(out + at, "%s%s", sep, harness_cities[r->city]);
+    else if (!strcmp(name, "ns"))
+      at += sprintf(out + at, "%s%s", sep, r->name);
+    else if (!r->v_null && (name[0] == 'v' || !is_repeat(g, i)))
+      at += sprintf(out + at, "%s%lld", sep, (long long)r->v);
+  }
+  sprintf(out + at, "]");
+}
+
+/* The value of a column over a group's rows, in their order of arrival. */
+/* tidy:long one line per column of the table above */
+static void value_text(const char *name, const struct query *q, const struct group *g, char *out) {
+  char buf[64];
+  int64_t n = 0, nok = 0, sv = 0, minv = 0, maxv = 0, mint = INT64_MAX, maxt = INT64_MIN;
+  double sd = 0, maxd = -INFINITY;
+  const char *minc = NULL, *maxc = NULL, *minn = NULL, *maxn = NULL;
+  const struct row *first = NULL, *last = NULL, *fv = NULL;
+  uint32_t nv = 0, dn = 0;
+  for (uint32_t i = 0; i < g->cnt; i++) {
+    const struct row *r = &g->rows[i];
+    const char *city = harness_cities[r->city];
+    n++;
+    nok += r->ok;
+    sd += r->d;
+    if (r->d > maxd) maxd = r->d;
+    if (r->ts < mint) mint = r->ts;
+    if (r->ts > maxt) maxt = r->ts;
+    if (!minc || strcmp(city, minc) < 0) minc = city;
+    if (!maxc || strcmp(city, maxc) > 0) maxc = city;
+    if (!minn || strcmp(r->name, minn) < 0) minn = r->name;
+    if (!maxn || strcmp(r->name, maxn) > 0) maxn = r->name;
+    if (!first || r->ts < first->ts) first = r;
+    if (!last || r->ts >= last->ts) last = r;
+    bool known = false;
+    for (uint32_t k = 0; k < i; k++) known |= strcmp(g->rows[k].name, r->name) == 0;
+    dn += !known;
+    if (r->v_null) continue;
+    if (!fv || r->ts < fv->ts) fv = r;
+    minv = !nv || r->v < minv ? r->v : minv;
+    maxv = !nv || r->v > maxv ? r->v : maxv;
+    sv += r->v;
+    nv++;
+  }
+  if (!strcmp(name, "n"))
+    int_text(out, false, n);
+  else if (!strcmp(name, "nv"))
+    int_text(out, false, nv);
+  else if (!strcmp(name, "nok"))
+    int_text(out, false, nok);
+  else if (!strcmp(name, "sv"))
+    int_text(out, !nv, sv);
+  else if (!strcmp(name, "sd"))
+    sprintf(out, "%.17g", sd);
+  else if (!strcmp(name, "av"))
+    nv ? sprintf(out, "%.17g", (double)sv / nv) : sprintf(out, "null");
+  else if (!strcmp(name, "minv"))
+    int_text(out, !nv, minv);
+  else if (!strcmp(name, "maxv"))
+    int_text(out, !nv, maxv);
+  else if (!strcmp(name, "mint"))
+    int_text(out, false, mint);
+  else if (!strcmp(name, "maxt"))
+    int_text(out, false, maxt);
+  else if (!strcmp(name, "maxd"))
+    sprintf(out, "%.17g", maxd);
+  else if (!strcmp(name, "minc"))
+    strcpy(out, minc);
+  else if (!strcmp(name, "maxc"))
+    strcpy(out, maxc);
+  else if (!strcmp(name, "minn"))
+    strcpy(out, minn);
+  else if (!strcmp(name, "maxn"))
+    strcpy(out, maxn);
+  else if (!strcmp(name, "fn"))
+    strcpy(out, first->name);
+  else if (!strcmp(name, "ln"))
+    strcpy(out, last->name);
+  else if (!strcmp(name, "fv"))
+    strcpy(out, int_text(buf, !fv, fv ? fv->v : 0));
+  else if (!strcmp(name, "cs") || !strcmp(name, "vs") || !strcmp(name, "ns") ||
+           !strcmp(name, "set"))
+    list_text(name, g, out);
+  else if (!strcmp(name, "dn"))
+    int_text(out, false, dn);
+  else if (!strcmp(name, "len"))
+    int_text(out, false, q->size_us);
+  else if (!strcmp(name, "twice"))
+    int_text(out, false, 2 * n);
+  else
+    fail_msg("no column %s", name);
+}
+
+static void group_line(const struct query *q, const struct group *g, struct lines *to) {
+  char line[8000], text[4000], buf[64], names[400], *save = NULL;
+  const struct row *r = &g->rows[0];
+  int at = 0;
+  if (q->size_us)
+    at = sprintf(line, "window_start=%lld window_end=%lld", (long long)g->start,
+                 (long long)(g->start + q->size_us));
+  if (q->keys & KEY_CITY)
+    at += sprintf(line + at, "%scity=%s", at ? " " : "", harness_cities[r->city]);
+  if (q->keys & KEY_NAME) at += sprintf(line + at, "%sname=%s", at ? " " : "", r->name);
+  if (q->keys & KEY_V)
+    at += sprintf(line + at, "%sv=%s", at ? " " : "", int_text(buf, r->v_null, r->v));
+  if (q->keys & KEY_OK)
+    at += sprintf(line + at, "%sok=%s", at ? " " : "", r->ok ? "true" : "false");
+  if (q->keys & KEY_D) at += sprintf(line + at, "%sd=%.17g", at ? " " : "", r->d);
+  strcpy(names, q->columns);
+  for (char *c = strtok_r(names, " ", &save); c; c = strtok_r(NULL, " ", &save)) {
+    value_text(c, q, g, text);
+    at += sprintf(line + at, "%s%s=%s", at ? " " : "", c, text);
+  }
+  lines_add(to, "%s", line);
+}
+
+void oracle_add(struct oracle *o, const struct row *r) {
+  int64_t start = o->q->size_us ? start_of(o->q, r->ts) : 0;
+  struct group *g = NULL;
+  for (uint32_t i = o->group_cnt; i-- > 0 && !g;)
+    if (o->groups[i].start == start && same_key(o->q, &o->groups[i].rows[0], r)) g = &o->groups[i];
+  if (!g) {
+    o->groups = realloc(o->groups, (o->group_cnt + 1) * sizeof *o->groups);
+    g = &o->groups[o->group_cnt++];
+    *g = (struct group){.start = start};
+  }
+  g->rows = realloc(g->rows, (g->cnt + 1) * sizeof *g->rows);
+  g->rows[g->cnt++] = *r;
+  o->added_cnt++;
+}
+
+void oracle_row(struct oracle *o, const struct row *r, int64_t wm) {
+  if (o->q->pass && !o->q->pass(r))
+    o->filtered_cnt++;
+  else if (r->ts == MR_TIME_NONE)
+    o->filtered_cnt++;
+  else if (start_of(o->q, r->ts) + o->q->size_us + o->lateness_us <= wm) {
+    o->late_cnt++;
+    lines_add(&o->late, "%06llu", (unsigned long long)r->id);
+  } else
+    oracle_add(o, r);
+}
+
+void oracle_lines(struct oracle *o) {
+  for (uint32_t i = 0; i < o->group_cnt; i++) group_line(o->q, &o->groups[i], &o->out);
+}
+
+void oracle_end(struct oracle *o) {
+  for (uint32_t i = 0; i < o->group_cnt; i++) free(o->groups[i].rows);
+  free(o->groups);
+  lines_free(&o->late);
+  lines_free(&o->out);
+}
+
+uint32_t keep_last(struct lines *l, const struct query *q) {
+  char first[64];
+  uint32_t gone = 0;
+  snprintf(first, sizeof first, " %.*s=", (int)strcspn(q->columns, " "), q->columns);
+  for (uint32_t i = 0; i < l->cnt; i++) {
+    size_t len = (size_t)(strstr(l->items[i], first) - l->items[i]);
+    for (uint32_t k = i + 1; k < l->cnt; k++) {
+      if (strncmp(l->items[k], l->items[i], len + strlen(first)) != 0) continue;
+      free(l->items[i]);
+      l->items[i] = NULL;
+      gone++;
+      break;
+    }
+  }
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < l->cnt; i++)
+    if (l->items[i]) l->items[n++] = l->items[i];
+  l->cnt = n;
+  return gone;
+}
+
+/* ---- rows ---- */
+
+struct row make_row(uint64_t seed, uint64_t id, int64_t step, uint32_t partitions) {
+  static const char *const names[] = {"a", "b", "a longer name than 12",
+                                      "zebra and some more text"};
+  struct row r = {.id = id};
+  uint64_t x = mr_rng_at(seed, id), y = mr_rng_at(seed ^ 1, id);
+  r.ts = BASE + (int64_t)id * step + (int64_t)(x % 8) * step - 3 * step;
+  if (x >> 8 & 1 && (x >> 9) % 10 == 0) r.ts -= (int64_t)((x >> 20) % 400) * step;
+  if ((x >> 40) % 100 == 0) r.ts = MR_TIME_NONE;
+  r.city = (uint8_t)(y % 4);
+  r.partition = r.city % partitions;
+  snprintf(r.name, sizeof r.name, "%s", names[(y >> 4) % 4]);
+  r.v = (int64_t)((y >> 8) % 60) - 10;
+  r.v_null = (y >> 20) % 7 == 0;
+  r.d = (double)(int64_t)((y >> 24) % 1000) * 0.1;
+  r.ok = y >> 40 & 1;
+  return r;
+}
+
+const char *query_yaml(const struct query *q, const char *more) {
+  static char text[4000];
+  char names[400], *save = NULL;
+  int at = 0;
+  if (q->size_us)
+    at = sprintf(text, "window: { tumbling: %lldms, offset: %lldms }\n",
+                 (long long)(q->size_us / 1000), (long long)(q->offset_us / 1000));
+  at += sprintf(text + at, "key: [%s]\n",
+                q->keys == 0                     ? ""
+                : q->keys == KEY_CITY            ? "city"
+                : q->keys == KEY_NAME            ? "name"
+                : q->keys == KEY_V               ? "v"
+                : q->keys == (KEY_CITY | KEY_OK) ? "city, ok"
+                : q->keys == KEY_D               ? "d"
+                                                 : "city, name, v, ok");
+  if (q->where) at += sprintf(text + at, "where: \"%s\"\n", q->where);
+  at += sprintf(text + at, "select:\n");
+  strcpy(names, q->columns);
+  for (char *c = strtok_r(names, " ", &save); c; c = strtok_r(NULL, " ", &save))
+    for (uint32_t i = 0; i < sizeof columns / sizeof *columns; i++)
+      if (!strcmp(columns[i].name, c))
+        at += sprintf(text + at, "  %s: \"%s\"\n", c, columns[i].expr);
+  sprintf(text + at, "%s", more);
+  return text;
+}
