@@ -6,7 +6,8 @@
 
 /* ---- create ---- */
 
-static uint8_t scalar_kind(enum mr_type type, const struct mr_enum *codes, enum mr_json_time time) {
+static uint8_t scalar_kind(enum mr_type type, const struct mr_enum *codes,
+                           enum mr_decode_time time) {
   switch (type) {
   case MR_TYPE_BOOL: return MR_JSON_BOOL;
   case MR_TYPE_INT64: return MR_JSON_INT64;
@@ -15,16 +16,16 @@ static uint8_t scalar_kind(enum mr_type type, const struct mr_enum *codes, enum 
   case MR_TYPE_DURATION: return MR_JSON_DURATION;
   default: break;
   }
-  return time == MR_JSON_TIME_RFC3339   ? MR_JSON_RFC3339
-         : time == MR_JSON_TIME_PATTERN ? MR_JSON_PATTERN
-                                        : MR_JSON_UNIX;
+  return time == MR_DECODE_RFC3339   ? MR_JSON_RFC3339
+         : time == MR_DECODE_PATTERN ? MR_JSON_PATTERN
+                                     : MR_JSON_UNIX;
 }
 
 static void init_col(struct mr_json *json, struct mr_arena *arena, uint32_t c) {
-  static const int64_t units[] = {[MR_JSON_TIME_UNIX_S] = 1000000,
-                                  [MR_JSON_TIME_UNIX_MS] = 1000,
-                                  [MR_JSON_TIME_UNIX_US] = 1,
-                                  [MR_JSON_TIME_PATTERN] = 0};
+  static const int64_t units[] = {[MR_DECODE_UNIX_S] = 1000000,
+                                  [MR_DECODE_UNIX_MS] = 1000,
+                                  [MR_DECODE_UNIX_US] = 1,
+                                  [MR_DECODE_PATTERN] = 0};
   struct mr_json_col *col = &json->cols[c];
   col->field = &json->conf.schema->fields[c];
   col->conf = &json->conf.fields[c];
@@ -58,7 +59,7 @@ static int init_keys(struct mr_json *json, struct mr_arena *arena, struct mr_err
   json->key_mask = (uint32_t)mr_pow2_up(cnt * 2 + 2) - 1;
   json->keys = MR_NEW(arena, struct mr_json_key, json->key_mask + 1);
   for (uint32_t c = 0; c < json->col_cnt; c++) {
-    const struct mr_json_field *f = json->cols[c].conf;
+    const struct mr_decode_field *f = json->cols[c].conf;
     int rc = f->keys ? 0 : add_key(json, json->cols[c].field->name, c, 0, err);
     for (uint32_t k = 0; f->keys && k < f->key_cnt && !rc; k++)
       rc = add_key(json, f->keys[k], c, k, err);
@@ -67,7 +68,7 @@ static int init_keys(struct mr_json *json, struct mr_arena *arena, struct mr_err
   return 0;
 }
 
-static int check_conf(const struct mr_json_conf *conf, struct mr_error *err) {
+static int check_conf(const struct mr_decode_conf *conf, struct mr_error *err) {
   int32_t t = conf->schema->event_time;
   if (t >= 0 && ((uint32_t)t >= conf->schema->visible_cnt || !conf->fields[t].needed ||
                  conf->schema->fields[t].type != MR_TYPE_TIMESTAMP))
@@ -80,7 +81,7 @@ static int check_conf(const struct mr_json_conf *conf, struct mr_error *err) {
   return 0;
 }
 
-struct mr_json *mr_json_create(struct mr_arena *arena, const struct mr_json_conf *conf,
+struct mr_json *mr_json_create(struct mr_arena *arena, const struct mr_decode_conf *conf,
                                struct mr_error *err) {
   if (check_conf(conf, err)) return NULL;
   struct mr_json *json = MR_NEW(arena, struct mr_json, 1);
@@ -114,7 +115,7 @@ void mr_json_destroy(struct mr_json *json) {
   if (json) mr_json_dom_destroy(json->dom);
 }
 
-const struct mr_json_bad *mr_json_bad(const struct mr_json *json) {
+const struct mr_decode_bad *mr_json_bad(const struct mr_json *json) {
   return &json->bad;
 }
 const struct mr_json_counts *mr_json_counts(const struct mr_json *json) {
@@ -160,7 +161,7 @@ static void put_zero(struct mr_json *json, uint32_t c, uint32_t row) {
 }
 
 void mr_json_put_missing(struct mr_json *json, uint32_t c, uint32_t row) {
-  const struct mr_json_default *def = &json->cols[c].conf->def;
+  const struct mr_decode_default *def = &json->cols[c].conf->def;
   uint8_t *dst = json->dst[c];
   if (!def->given) {
     put_zero(json, c, row);
@@ -241,16 +242,16 @@ static void end_batch(struct mr_json *json, uint32_t from, uint32_t to) {
   json->batch->msg.row_cnt = json->batch->msg.sel_cnt = to;
 }
 
-static enum mr_json_stop say_bad_line(struct mr_json *json, const struct mr_line *line) {
+static enum mr_decode_stop say_bad_line(struct mr_json *json, const struct mr_line *line) {
   json->bad.line = *line;
   json->counts.bad_rows++;
-  return MR_JSON_BAD;
+  return MR_DECODE_BAD;
 }
 
 /* The row has no room: a later batch's first one, or a dead letter where even an empty batch cannot
  * hold it. */
-static enum mr_json_stop refuse_row(struct mr_json *json, struct mr_lines *lines,
-                                    const struct mr_line *line, bool was_empty) {
+static enum mr_decode_stop refuse_row(struct mr_json *json, struct mr_lines *lines,
+                                      const struct mr_line *line, bool was_empty) {
   if (was_empty) {
     json->bad.code = MR_BAD_TOO_LARGE;
     snprintf(json->bad.cause, sizeof json->bad.cause, "the row's strings and lists fit no batch");
@@ -260,17 +261,17 @@ static enum mr_json_stop refuse_row(struct mr_json *json, struct mr_lines *lines
   lines->pos = line->pos;
   lines->line = line->line;
   lines->scanned = 0;
-  return MR_JSON_HEAP;
+  return MR_DECODE_HEAP;
 }
 
 /* One line by the general path; false: *stop says why there is no row. */
 static bool decode_one(struct mr_json *json, struct mr_lines *lines, uint32_t row,
-                       enum mr_json_stop *stop) {
+                       enum mr_decode_stop *stop) {
   struct mr_line line;
   bool full = false, was_empty = json->batch->heap_cnt == 0;
   was_empty |= json->full_at == lines->p && json->full_was_empty;
   json->full_at = NULL;
-  *stop = MR_JSON_MORE;
+  *stop = MR_DECODE_MORE;
   enum mr_line_result got = mr_lines_next(lines, &line);
   if (got == MR_LINE_MORE) return false;
   json->pend_cnt = json->null_cnt = json->list_cnt = 0;
@@ -305,17 +306,17 @@ static bool decode_one(struct mr_json *json, struct mr_lines *lines, uint32_t ro
 
 uint32_t mr_json_decode_batch(struct mr_json *json, struct mr_lines *lines, struct mr_pool *pool,
                               struct mr_batch *batch, uint32_t from_row, uint32_t row_max,
-                              enum mr_json_stop *stop) {
+                              enum mr_decode_stop *stop) {
   MR_ASSERT(row_max <= MR_BATCH_ROWS && from_row <= row_max);
   MR_ASSERT(lines->max_line <= json->conf.max_line);
   begin_batch(json, pool, batch, from_row);
   uint32_t row = from_row;
-  *stop = MR_JSON_ROWS;
+  *stop = MR_DECODE_ROWS;
   while (row < row_max) {
     if (json->template_cnt && !json->rest) row = mr_json_templates_run(json, lines, row, row_max);
     if (row == row_max) break;
     if (!decode_one(json, lines, row, stop)) break;
-    *stop = MR_JSON_ROWS;
+    *stop = MR_DECODE_ROWS;
     row++;
   }
   end_batch(json, from_row, row);

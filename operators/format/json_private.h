@@ -59,7 +59,7 @@ struct mr_json_codes {
 
 struct mr_json_col {
   const struct mr_field *field;
-  const struct mr_json_field *conf;
+  const struct mr_decode_field *conf;
   uint8_t kind, elem; /* enum mr_json_kind; elem: of a list */
   bool needed;        /* decoded */
   bool checked;       /* its type and presence are checked: needed, or check_declared */
@@ -170,7 +170,7 @@ struct mr_json_kernels {
 };
 
 struct mr_json {
-  struct mr_json_conf conf;
+  struct mr_decode_conf conf;
   uint32_t col_cnt; /* visible ones */
   struct mr_json_col *cols;
   struct mr_json_cell *cells;
@@ -212,7 +212,7 @@ struct mr_json {
   uint32_t group_max; /* lines to take together next: few when few of the last ones fitted */
   uint32_t alone, alone_next; /* lines to be taken alone before that, now and the next time */
 
-  struct mr_json_bad bad;
+  struct mr_decode_bad bad;
   struct mr_json_counts counts;
 };
 

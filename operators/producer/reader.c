@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "format/json_conf.h"
+#include "format/decode_conf.h"
 #include "graph/codes.h"
 #include "graph/compile.h"
 #include "graph/diag.h"
@@ -25,13 +25,13 @@ static struct mr_tree *field_at(const struct mr_op_plan *p, const char *field, c
   return value ? value : at;
 }
 
-static int read_fields(struct mr_op_plan *p, struct mr_json_field *fields) {
+static int read_fields(struct mr_op_plan *p, struct mr_decode_field *fields) {
   int rc = MR_OK;
   for (uint32_t i = 0; i < p->event->field_cnt; i++) {
     const struct mr_event_field *f = &p->event->fields[i];
     struct mr_error err;
     mr_error_clear(&err);
-    if (!mr_json_field_read(p->arena, f, &fields[i], &err)) continue;
+    if (!mr_decode_field_read(p->arena, f, &fields[i], &err)) continue;
     rc = MR_ERR_CONF;
     /* the planner has looked at the patterns of formats already */
     if (!f->default_text && p->diags && p->diags->error_cnt) continue;
@@ -60,7 +60,7 @@ int mr_reader_plan(struct mr_op_plan *p, const char *format, struct mr_tree *for
                    uint64_t max_line) {
   struct mr_reader_plan *data = MR_NEW(p->arena, struct mr_reader_plan, 1);
   data->max_line = (uint32_t)max_line;
-  data->fields = MR_NEW(p->arena, struct mr_json_field, p->event->field_cnt + 1);
+  data->fields = MR_NEW(p->arena, struct mr_decode_field, p->event->field_cnt + 1);
   int rc = check_format(p, format, format_at);
   int fields_rc = read_fields(p, data->fields);
   if (rc || fields_rc) return MR_ERR_CONF;
@@ -80,18 +80,19 @@ int mr_reader_plan(struct mr_op_plan *p, const char *format, struct mr_tree *for
 
 /* ---- init ---- */
 
-static struct mr_json *make_decoder(struct mr_op_ctx *ctx, struct mr_error *err) {
+static struct mr_decoder *make_decoder(struct mr_op_ctx *ctx, struct mr_error *err) {
   const struct mr_reader_plan *plan = ctx->data;
   const struct mr_event *event = ctx->node->op_plan.event;
   const struct mr_pool_conf *pool = &ctx->pools[MR_OUT_MAIN]->conf;
   struct mr_schema *schema = MR_NEW(ctx->arena, struct mr_schema, 1);
   *schema = *pool->schema;
   uint32_t cnt = schema->visible_cnt;
-  struct mr_json_field *fields = MR_NEW(ctx->arena, struct mr_json_field, cnt + 1);
+  struct mr_decode_field *fields = MR_NEW(ctx->arena, struct mr_decode_field, cnt + 1);
   memcpy(fields, plan->fields, cnt * sizeof *fields);
   for (uint32_t c = 0; c < cnt; c++) fields[c].needed = pool->own && pool->own[c];
   if (schema->event_time >= 0 && !fields[schema->event_time].needed) schema->event_time = -1;
-  struct mr_json_conf conf = {
+  struct mr_decode_conf conf = {
+      .kind = MR_DECODE_JSON,
       .schema = schema,
       .fields = fields,
       .raw_col = -1,
@@ -103,7 +104,7 @@ static struct mr_json *make_decoder(struct mr_op_ctx *ctx, struct mr_error *err)
   for (uint32_t c = cnt; event->any && c < schema->cnt; c++)
     if (pool->own && pool->own[c] && strcmp(schema->fields[c].name, "raw") == 0)
       conf.raw_col = (int32_t)c;
-  return mr_json_create(ctx->arena, &conf, err);
+  return mr_decoder_create(ctx->arena, &conf, err);
 }
 
 int mr_reader_init(struct mr_reader *r, struct mr_op_ctx *ctx, const struct mr_reader_conf *conf,
@@ -112,8 +113,8 @@ int mr_reader_init(struct mr_reader *r, struct mr_op_ctx *ctx, const struct mr_r
   r->conf = *conf;
   if (!r->conf.block_sz) r->conf.block_sz = MR_READER_BLOCK_SZ;
   r->io = ctx->io;
-  r->json = make_decoder(ctx, err);
-  if (!r->json) return mr_error_append(err, "%s", conf->name);
+  r->decoder = make_decoder(ctx, err);
+  if (!r->decoder) return mr_error_append(err, "%s", conf->name);
   uint64_t sz = block_bytes(plan->max_line, r->conf.block_sz);
   for (uint32_t i = 0; i < 2; i++) {
     uint64_t off = mr_region_reserve(ctx->region_rw, sz, "input buffers");
@@ -128,8 +129,8 @@ int mr_reader_init(struct mr_reader *r, struct mr_op_ctx *ctx, const struct mr_r
 
 void mr_reader_fini(struct mr_reader *r) {
   if (r->asked && !r->conf.stream) mr_io_finish(r->io, &r->req);
-  mr_json_destroy(r->json);
-  r->json = NULL;
+  mr_decoder_destroy(r->decoder);
+  r->decoder = NULL;
 }
 
 /* ---- reading ---- */
@@ -196,7 +197,7 @@ static int code_number(const char *code) {
 
 /* Hands the bad line over; false: later. */
 static bool offer_bad(struct mr_reader *r, struct mr_op_ctx *ctx) {
-  const struct mr_json_bad *bad = mr_json_bad(r->json);
+  const struct mr_decode_bad *bad = mr_decoder_bad(r->decoder);
   r->bad = !mr_source_reject(ctx, code_number(bad->code), bad->cause, r->conf.name, bad->line.pos,
                              bad->line.line, bad->line.p, bad->line.len, bad->line.bytes);
   return !r->bad;
@@ -209,12 +210,12 @@ static enum mr_poll fill_batch(struct mr_reader *r, struct mr_op_ctx *ctx, struc
   struct mr_pool *pool = ctx->pools[MR_OUT_MAIN];
   bool fails = ctx->node->on_error == MR_ON_ERROR_FAIL;
   for (uint32_t blocks = 1;; blocks++) {
-    enum mr_json_stop stop = MR_JSON_BAD;
-    while (stop == MR_JSON_BAD) {
-      *rows = mr_json_decode_batch(r->json, &r->lines, pool, batch, *rows, ctx->row_max, &stop);
-      if (stop == MR_JSON_BAD && (!offer_bad(r, ctx) || fails)) return MR_POLL_ROWS;
+    enum mr_decode_stop stop = MR_DECODE_BAD;
+    while (stop == MR_DECODE_BAD) {
+      *rows = mr_decoder_run(r->decoder, &r->lines, pool, batch, *rows, ctx->row_max, &stop);
+      if (stop == MR_DECODE_BAD && (!offer_bad(r, ctx) || fails)) return MR_POLL_ROWS;
     }
-    if (stop != MR_JSON_MORE) return MR_POLL_ROWS;
+    if (stop != MR_DECODE_MORE) return MR_POLL_ROWS;
     r->has_lines = false;
     if (r->ended) return MR_POLL_END;
     if (blocks == POLL_BLOCKS) return MR_POLL_ROWS;

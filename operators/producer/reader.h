@@ -10,7 +10,7 @@
  * A reader belongs to one source instance. Its poll emits at most one batch: what is there goes
  * out, nothing waits for a batch to be full. */
 
-#include "format/json.h"
+#include "format/decoder.h"
 #include "io/io.h"
 #include "worker/ctx.h"
 
@@ -18,7 +18,7 @@
 
 /* Made by plan, for all instances. */
 struct mr_reader_plan {
-  struct mr_json_field *fields; /* by visible column; needed is set by init */
+  struct mr_decode_field *fields; /* by visible column; needed is set by init */
   uint32_t max_line;
 };
 
@@ -33,7 +33,7 @@ struct mr_reader_conf {
 struct mr_reader {
   struct mr_reader_conf conf;
   struct mr_io *io;
-  struct mr_json *json;
+  struct mr_decoder *decoder;
   struct mr_io_req req;
   char *blocks[2];  /* where data is read to */
   uint32_t cur;     /* block that holds the lines */

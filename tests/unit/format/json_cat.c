@@ -25,7 +25,7 @@ static void put_rows(struct mr_batch *b, uint32_t row_cnt) {
 
 static void run(char *text, size_t len) {
   struct mr_batch *b = mr_pool_take(&rig.pool);
-  enum mr_json_stop stop;
+  enum mr_decode_stop stop;
   mr_lines_start(&rig.lines, 0, 1);
   mr_lines_move(&rig.lines, text);
   mr_lines_fill(&rig.lines, len);
@@ -33,10 +33,10 @@ static void run(char *text, size_t len) {
   do {
     uint32_t n = mr_json_decode_batch(rig.json, &rig.lines, &rig.pool, b, 0, MR_BATCH_ROWS, &stop);
     put_rows(b, n);
-    if (stop == MR_JSON_BAD) printf("!%s\n", mr_json_bad(rig.json)->code);
+    if (stop == MR_DECODE_BAD) printf("!%s\n", mr_json_bad(rig.json)->code);
     mr_pool_put(&rig.pool, b);
     b = mr_pool_take(&rig.pool);
-  } while (stop != MR_JSON_MORE);
+  } while (stop != MR_DECODE_MORE);
 }
 
 int main(int argc, char **argv) {

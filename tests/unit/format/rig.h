@@ -50,9 +50,9 @@ struct rig {
   struct mr_region region;
   struct mr_pool pool;
   struct mr_field fields[RIG_COLS];
-  struct mr_json_field json_fields[RIG_COLS];
+  struct mr_decode_field json_fields[RIG_COLS];
   struct mr_schema schema;
-  struct mr_json_conf conf;
+  struct mr_decode_conf conf;
   struct mr_time_pattern pattern;
   bool own[RIG_COLS];
   struct mr_json *json;
@@ -92,14 +92,14 @@ static RIG_UNUSED void rig_fields(struct rig *r) {
   size_t bad_off;
   const char *pattern = "yyyy-MM-dd HH:mm:ss";
   if (mr_time_pattern_compile(pattern, strlen(pattern), &r->pattern, &bad_off)) rig_die("pattern");
-  r->json_fields[RIG_MS].time = MR_JSON_TIME_UNIX_MS;
-  r->json_fields[RIG_P].time = MR_JSON_TIME_PATTERN;
+  r->json_fields[RIG_MS].time = MR_DECODE_UNIX_MS;
+  r->json_fields[RIG_P].time = MR_DECODE_PATTERN;
   r->json_fields[RIG_P].pattern = &r->pattern;
-  r->json_fields[RIG_DEF].def = (struct mr_json_default){.given = true, .i64 = 7};
+  r->json_fields[RIG_DEF].def = (struct mr_decode_default){.given = true, .i64 = 7};
   r->json_fields[RIG_SDEF].def =
-      (struct mr_json_default){.given = true, .str = "a default on the heap", .str_len = 21};
+      (struct mr_decode_default){.given = true, .str = "a default on the heap", .str_len = 21};
   r->schema = (struct mr_schema){RIG_COLS, RIG_RAW, RIG_T, r->fields};
-  r->conf = (struct mr_json_conf){
+  r->conf = (struct mr_decode_conf){
       .schema = &r->schema, .fields = r->json_fields, .raw_col = -1, .max_line = RIG_MAX_LINE};
 }
 
@@ -210,7 +210,7 @@ static RIG_UNUSED void rig_say_rows(struct rig *r, struct mr_batch *b) {
 }
 
 static RIG_UNUSED void rig_say_bad(struct rig *r) {
-  const struct mr_json_bad *bad = mr_json_bad(r->json);
+  const struct mr_decode_bad *bad = mr_json_bad(r->json);
   rig_say(r, "@%llu:%llu %s %s\n", (unsigned long long)bad->line.pos,
           (unsigned long long)bad->line.line, bad->code, bad->cause);
   r->bad++;
@@ -228,13 +228,13 @@ static RIG_UNUSED void rig_run(struct rig *r, const char *text, size_t len, size
   r->rows = r->bad = 0;
   mr_lines_start(&r->lines, 0, 1);
   for (;;) {
-    enum mr_json_stop stop;
+    enum mr_decode_stop stop;
     row = mr_json_decode_batch(r->json, &r->lines, &r->pool, b, row, row_max, &stop);
-    if (stop == MR_JSON_BAD) {
+    if (stop == MR_DECODE_BAD) {
       if (row) rig_say_rows(r, b);
       rig_say_bad(r);
     }
-    if (stop == MR_JSON_MORE) {
+    if (stop == MR_DECODE_MORE) {
       if (eof) break;
       /* the padding ends where the memory ends, so that a sanitizer sees what reads beyond it */
       size_t n = len - off < chunk ? len - off : chunk;
@@ -249,7 +249,7 @@ static RIG_UNUSED void rig_run(struct rig *r, const char *text, size_t len, size
       eof = !n;
       continue;
     }
-    if (stop != MR_JSON_BAD && row) rig_say_rows(r, b);
+    if (stop != MR_DECODE_BAD && row) rig_say_rows(r, b);
     mr_pool_put(&r->pool, b);
     b = mr_pool_take(&r->pool);
     row = 0;

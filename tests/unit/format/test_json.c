@@ -201,7 +201,7 @@ MR_TEST(rows_without_time_pass_when_they_may) {
 
 /* One batch, not rendered. */
 static struct mr_batch *decode(struct rig *r, const char *text, uint32_t rows) {
-  enum mr_json_stop stop;
+  enum mr_decode_stop stop;
   struct mr_batch *b = mr_pool_take(&r->pool);
   char *data = r->block + MR_LINES_HEAD(r->conf.max_line);
   mr_lines_start(&r->lines, 0, 1);
@@ -210,7 +210,7 @@ static struct mr_batch *decode(struct rig *r, const char *text, uint32_t rows) {
   mr_lines_fill(&r->lines, strlen(text));
   assert_int_equal(mr_json_decode_batch(r->json, &r->lines, &r->pool, b, 0, MR_BATCH_ROWS, &stop),
                    rows);
-  assert_int_equal(stop, MR_JSON_MORE);
+  assert_int_equal(stop, MR_DECODE_MORE);
   return b;
 }
 

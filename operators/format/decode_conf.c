@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "format/json_conf.h"
+#include "format/decode_conf.h"
 
 static int read_format(struct mr_arena *arena, const struct mr_event_field *field,
-                       struct mr_json_field *out, struct mr_error *err) {
-  static const char *const names[] = {[MR_JSON_TIME_RFC3339] = "rfc3339",
-                                      [MR_JSON_TIME_UNIX_S] = "unix_s",
-                                      [MR_JSON_TIME_UNIX_MS] = "unix_ms",
-                                      [MR_JSON_TIME_UNIX_US] = "unix_us"};
-  out->time = MR_JSON_TIME_RFC3339;
+                       struct mr_decode_field *out, struct mr_error *err) {
+  static const char *const names[] = {[MR_DECODE_RFC3339] = "rfc3339",
+                                      [MR_DECODE_UNIX_S] = "unix_s",
+                                      [MR_DECODE_UNIX_MS] = "unix_ms",
+                                      [MR_DECODE_UNIX_US] = "unix_us"};
+  out->time = MR_DECODE_RFC3339;
   if (!field->format) return 0;
   if (field->field.type != MR_TYPE_TIMESTAMP && field->field.elem != MR_TYPE_TIMESTAMP)
     return mr_error_set(err, MR_ERR_CONF, "field \"%s\": only a timestamp has a format",
                         field->field.name);
   for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
     if (strcmp(field->format, names[i]) == 0) {
-      out->time = (enum mr_json_time)i;
+      out->time = (enum mr_decode_time)i;
       return 0;
     }
   }
@@ -26,19 +26,19 @@ static int read_format(struct mr_arena *arena, const struct mr_event_field *fiel
     return mr_error_set(err, MR_ERR_CONF,
                         "field \"%s\": the format is not understood at byte %zu: \"%s\"",
                         field->field.name, bad_off, field->format);
-  out->time = MR_JSON_TIME_PATTERN;
+  out->time = MR_DECODE_PATTERN;
   out->pattern = pattern;
   return 0;
 }
 
-static int read_time(const struct mr_json_field *f, const char *text, size_t len, int64_t *us) {
-  static const int64_t units[] = {[MR_JSON_TIME_UNIX_S] = 1000000,
-                                  [MR_JSON_TIME_UNIX_MS] = 1000,
-                                  [MR_JSON_TIME_UNIX_US] = 1,
-                                  [MR_JSON_TIME_PATTERN] = 0};
+static int read_time(const struct mr_decode_field *f, const char *text, size_t len, int64_t *us) {
+  static const int64_t units[] = {[MR_DECODE_UNIX_S] = 1000000,
+                                  [MR_DECODE_UNIX_MS] = 1000,
+                                  [MR_DECODE_UNIX_US] = 1,
+                                  [MR_DECODE_PATTERN] = 0};
   if (mr_timestamp_parse(text, len, us) == 0) return 0;
-  if (f->time == MR_JSON_TIME_PATTERN) return mr_time_pattern_parse(f->pattern, text, len, us);
-  if (f->time == MR_JSON_TIME_RFC3339 || mr_int64_parse(text, len, us) != 0) return MR_ERR_DATA;
+  if (f->time == MR_DECODE_PATTERN) return mr_time_pattern_parse(f->pattern, text, len, us);
+  if (f->time == MR_DECODE_RFC3339 || mr_int64_parse(text, len, us) != 0) return MR_ERR_DATA;
   return __builtin_mul_overflow(*us, units[f->time], us) ? MR_ERR_DATA : 0;
 }
 
@@ -52,11 +52,11 @@ static int find_code(const struct mr_enum *codes, const char *text, uint8_t *cod
   return MR_ERR_DATA;
 }
 
-static int read_default(const struct mr_event_field *field, struct mr_json_field *out,
+static int read_default(const struct mr_event_field *field, struct mr_decode_field *out,
                         struct mr_error *err) {
   const char *text = field->default_text;
   if (!text) return 0;
-  struct mr_json_default *def = &out->def;
+  struct mr_decode_default *def = &out->def;
   size_t len = strlen(text);
   int rc = 0;
   def->given = true;
@@ -83,8 +83,8 @@ static int read_default(const struct mr_event_field *field, struct mr_json_field
                       mr_field_type_text(&field->field, type, sizeof type));
 }
 
-int mr_json_field_read(struct mr_arena *arena, const struct mr_event_field *field,
-                       struct mr_json_field *out, struct mr_error *err) {
+int mr_decode_field_read(struct mr_arena *arena, const struct mr_event_field *field,
+                         struct mr_decode_field *out, struct mr_error *err) {
   memset(out, 0, sizeof *out);
   out->keys = field->from;
   out->key_cnt = field->from_cnt;
@@ -92,11 +92,11 @@ int mr_json_field_read(struct mr_arena *arena, const struct mr_event_field *fiel
   return rc ? rc : read_default(field, out, err);
 }
 
-int mr_json_fields_read(struct mr_arena *arena, const struct mr_event *event, const bool *need,
-                        struct mr_json_field **out, struct mr_error *err) {
-  struct mr_json_field *fields = MR_NEW(arena, struct mr_json_field, event->field_cnt + 1);
+int mr_decode_fields_read(struct mr_arena *arena, const struct mr_event *event, const bool *need,
+                          struct mr_decode_field **out, struct mr_error *err) {
+  struct mr_decode_field *fields = MR_NEW(arena, struct mr_decode_field, event->field_cnt + 1);
   for (uint32_t i = 0; i < event->field_cnt; i++) {
-    int rc = mr_json_field_read(arena, &event->fields[i], &fields[i], err);
+    int rc = mr_decode_field_read(arena, &event->fields[i], &fields[i], err);
     if (rc) return rc;
     fields[i].needed = !need || need[i];
   }
