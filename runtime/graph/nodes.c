@@ -26,7 +26,11 @@ static const struct mr_opt watermark_opts[] = {
     {"max_future_skew", MR_OPT_DURATION_US,
      MR_OPT_AT(struct mr_common_conf, watermark.max_future_skew_us) -
          MR_OPT_AT(struct mr_common_conf, watermark),
-     .since = MR_OPT_LATER, .help = "rows further ahead do not move the watermark"},
+     .min = 0, .max = 3.2e15,
+     .given = MR_OPT_REF(struct mr_common_conf, watermark.skew_given) -
+              MR_OPT_AT(struct mr_common_conf, watermark),
+     .help = "rows further ahead of the clock than this do not move the watermark",
+     .example = "1h"},
     MR_OPT_END};
 
 #define NODE_OPTS                                                                                  \

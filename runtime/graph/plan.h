@@ -69,9 +69,10 @@ struct mr_plan_node {
       partition_cnt; /* that this node makes: sources 1, MR_OP_DERIVES 1, else 0 */
   uint64_t partitions[MR_PARTITIONS_MAX / 64]; /* that reach its input, by index */
   /* sources */
-  int64_t idle_after_us; /* 0: off */
-  int64_t delay_us;      /* watermark.delay, the default of nodes downstream */
-  int64_t delay_min_us;  /* smallest delay of a timed node that the rows reach; MR_TIME_MAX: none */
+  int64_t idle_after_us;      /* 0: off */
+  int64_t max_future_skew_us; /* MR_TIME_MAX: off */
+  int64_t delay_us;           /* watermark.delay, the default of nodes downstream */
+  int64_t delay_min_us; /* smallest delay of a timed node that the rows reach; MR_TIME_MAX: none */
   bool need_now, need_t0, need_pos; /* hidden columns that somebody downstream reads */
 };
 

@@ -22,6 +22,7 @@ struct mr_common_conf {
   struct mr_tree *fields;
   struct {
     int64_t delay_us, idle_after_us, max_future_skew_us;
+    bool skew_given;
   } watermark;
   int check;
   /* sinks */

@@ -40,6 +40,8 @@ static void fill_node(struct mr_planner *pl, uint32_t order) {
   n->instance_cnt = (uint32_t)d->common.workers;
   n->delay_us = d->common.watermark.delay_us;
   n->idle_after_us = d->common.watermark.idle_after_us;
+  n->max_future_skew_us =
+      d->common.watermark.skew_given ? d->common.watermark.max_future_skew_us : MR_TIME_MAX;
   n->delay_min_us = MR_TIME_MAX;
   n->input_cnt = d->input_cnt;
   n->inputs = MR_NEW(pl->arena, struct mr_plan_input, d->input_cnt + 1);

@@ -49,6 +49,40 @@ static bool in_order(const int64_t *et, const uint64_t *valid, uint32_t n) {
   return !back;
 }
 
+/* Rows so far ahead that they say nothing about time: ahead of the clock, or under the virtual
+ * clock of the largest event time before them. Leaves in `timed` the rows that do, and sets *max to
+ * the largest event time of these and f. Returns how many are too far ahead. */
+static uint32_t leave_out_future(const struct mr_instance *inst, const int64_t *et,
+                                 const uint64_t *valid, uint32_t n, int64_t f, uint64_t *timed,
+                                 int64_t *max) {
+  int64_t skew = inst->node->max_future_skew_us, wall = 0;
+  bool by_rows = inst->ctx.virtual_clock;
+  uint32_t cnt = 0;
+  if (!by_rows && __builtin_add_overflow(inst->ctx.now_us, skew, &wall)) wall = INT64_MAX;
+  memset(timed, 0, MR_BATCH_WORDS * sizeof *timed);
+  for (uint32_t i = 0; i < n; i++) {
+    if (valid && !mr_bit_get(valid, i)) continue;
+    int64_t most = by_rows ? mr_time_sub(f, -skew) : wall;
+    if (et[i] > most && most != MR_TIME_NONE) {
+      cnt++;
+      continue;
+    }
+    mr_bit_set(timed, i);
+    if (et[i] > f) f = et[i];
+  }
+  *max = f;
+  return cnt;
+}
+
+/* Whether a row of the batch may be too far ahead. */
+static bool may_be_future(const struct mr_instance *inst, const struct mr_batch *b) {
+  int64_t skew = inst->node->max_future_skew_us, most;
+  if (skew == MR_TIME_MAX || b->et_max == MR_TIME_NONE) return false;
+  int64_t from = inst->ctx.virtual_clock ? inst->source_frontier_us : inst->ctx.now_us;
+  if (from == MR_TIME_NONE) return true;
+  return !__builtin_add_overflow(from, skew, &most) && b->et_max > most;
+}
+
 /* No row can be late by its own partition when even the oldest is not behind the final frontier
  * minus the smallest delay downstream, or when none is behind those before it. */
 static bool may_be_late(const struct mr_instance *inst, const struct mr_batch *b, int64_t f_out,
@@ -72,14 +106,16 @@ static void note_virtual(struct mr_run *run, int64_t first, int64_t now) {
     ;
 }
 
+/* et_max: of the rows that valid names. */
 static void stamp_virtual(struct mr_instance *inst, struct mr_batch *b, struct mr_pool *pool,
-                          const int64_t *et, const uint64_t *valid, const int64_t *vtime) {
+                          const int64_t *et, const uint64_t *valid, int64_t et_max,
+                          const int64_t *vtime) {
   uint32_t n = b->msg.row_cnt;
   int64_t now = inst->vtime_us;
   int64_t *row_now = pool && pool->now_off ? (int64_t *)((uint8_t *)b + pool->now_off) : NULL;
   if (!row_now) { /* nobody asks row by row: planned times rise, event time's maximum is known */
     int64_t first = vtime ? vtime[0] : et && (!valid || mr_bit_get(valid, 0)) ? et[0] : now;
-    int64_t last = vtime ? vtime[n - 1] : b->et_max;
+    int64_t last = vtime ? vtime[n - 1] : et_max;
     b->msg.now_us = first > now ? first : now;
     inst->vtime_us = last > b->msg.now_us ? last : b->msg.now_us;
     note_virtual(inst->run, b->msg.now_us, inst->vtime_us);
@@ -118,7 +154,13 @@ void mr_source_emit(struct mr_op_ctx *ctx, struct mr_batch *b, enum mr_et known,
   else if (known == MR_ET_UNKNOWN)
     event_time_bounds(et, valid, n, &b->et_min, &b->et_max);
   int64_t f_in = inst->source_frontier_us, f_out = f_in;
-  if (b->et_max != MR_TIME_NONE && b->et_max > f_out) f_out = b->et_max;
+  uint64_t timed[MR_BATCH_WORDS];
+  if (et && may_be_future(inst, b)) {
+    ctx->counts.future += leave_out_future(inst, et, valid, n, f_in, timed, &f_out);
+    valid = timed;
+  } else if (b->et_max != MR_TIME_NONE && b->et_max > f_out) {
+    f_out = b->et_max;
+  }
   b->msg.frontier_in = f_in;
   b->msg.frontier_out = f_out;
   b->row_frontier_off = 0;
@@ -132,7 +174,7 @@ void mr_source_emit(struct mr_op_ctx *ctx, struct mr_batch *b, enum mr_et known,
   b->msg.source = (uint16_t)(inst->node - inst->run->plan->nodes);
   b->msg.partition = inst->node->partition_first;
   if (ctx->virtual_clock)
-    stamp_virtual(inst, b, pool, et, valid, row_vtime_us);
+    stamp_virtual(inst, b, pool, et, valid, f_out, row_vtime_us);
   else
     b->msg.now_us = ctx->now_us;
   if (!b->row_t0_off && !b->msg.t0_ns) b->msg.t0_ns = ctx->now_ns;

@@ -403,6 +403,75 @@ static void run_quiet(struct rig *rig) {
   mr_solo_run(rig->solo, 20);
 }
 
+/* ---- rows too far ahead ---- */
+
+/* Under the virtual clock a row is measured against the largest event time before it, else against
+ * the wall clock. */
+static void check_future(bool by_rows, int64_t skew, int64_t wall_us) {
+  static int64_t t[3000], late[3000];
+  make_times(t, 3000, 14, INT64_C(1700000000000000), 60 * MS);
+  for (int64_t i = 700; i < 3000; i += 97) t[i] += INT64_C(3600000000) * (1 + i % 3);
+  int64_t f = MR_TIME_NONE;
+  size_t want = 0;
+  uint64_t future = 0;
+  for (int64_t i = 0; i < 3000; i++) {
+    if (f != MR_TIME_NONE && t[i] < f - 30 * MS) late[want++] = i;
+    if (by_rows ? f != MR_TIME_NONE && t[i] > f + skew : t[i] > wall_us + skew)
+      future++;
+    else if (t[i] > f)
+      f = t[i];
+  }
+  assert_true(future > 20 && want > 100);
+  for (size_t s = 0; s < SIZES; s++) {
+    struct rig rig = {.size = sizes[s]};
+    char graph[400];
+    snprintf(graph, sizeof graph,
+             "sources: { a: {type: feed, event: e, watermark: {max_future_skew: %" PRId64 "ms}} }\n"
+             "sinks: { out: {type: verdict, from: a, lag: 30ms}, all: {type: note, from: a} }\n",
+             skew / MS);
+    mr_clock_manual(&rig.clock, 1, wall_us);
+    set_rows(&rig, 'a', t, 3000);
+    rig_open(&rig, by_rows ? "clock: virtual, at_end: hold" : "at_end: hold", graph);
+    assert_true(mr_solo_run(rig.solo, 100));
+    struct mr_counts counts = mr_solo_counts(rig.solo, "a", 0);
+    assert_int_equal(counts.future, future);
+    assert_int_equal(counts.rows_out, 3000);
+    const struct seen *got = seen(&rig, "out");
+    assert_int_equal(got->cnt, want);
+    for (size_t i = 0; i < want; i++) assert_int_equal(got->events[i].value, late[i]);
+    assert_int_equal(watermark(&rig, "all"), f);
+    mr_solo_close(rig.solo);
+  }
+}
+
+MR_TEST(rows_too_far_ahead_pass_and_do_not_move_the_watermark) {
+  MR_UNUSED_STATE;
+  check_future(true, 500 * MS, 0);
+  check_future(false, 5000 * MS, INT64_C(1700000000000000) + 4000 * MS);
+}
+
+MR_TEST(rows_too_far_ahead_do_not_move_the_virtual_clock) {
+  MR_UNUSED_STATE;
+  static const int64_t t[] = {1 * MS, 90000 * MS, 5 * MS, 12 * MS, 95000 * MS, 21 * MS};
+  for (size_t s = 0; s < SIZES; s++) {
+    struct rig rig = {.size = sizes[s]};
+    set_rows(&rig, 'a', t, 6);
+    rig_open(&rig, "clock: virtual",
+             "sources: { a: {type: feed, event: e, watermark: {max_future_skew: 10s}} }\n"
+             "sinks: { out: {type: note, from: a, tick: 10ms} }\n");
+    assert_true(mr_solo_run(rig.solo, 100));
+    const struct seen *got = seen(&rig, "out");
+    int64_t ticks[4] = {0};
+    size_t n = 0;
+    for (size_t i = 0; i < got->cnt; i++)
+      if (got->events[i].what == SAW_TICK && n < 4) ticks[n++] = got->events[i].value;
+    assert_int_equal(n, 2);
+    assert_int_equal(ticks[0], 10 * MS);
+    assert_int_equal(ticks[1], 20 * MS);
+    mr_solo_close(rig.solo);
+  }
+}
+
 MR_TEST(the_watermark_is_the_least_of_the_sources_minus_the_delay) {
   MR_UNUSED_STATE;
   static const int64_t ta[] = {100 * MS, 200 * MS, 300 * MS}, tb[] = {50 * MS, 250 * MS};
@@ -612,6 +681,8 @@ static const struct CMUnitTest cases[] = {
     MR_CASE(rows_that_a_filter_took_move_virtual_timers_too),
     MR_CASE(a_sink_with_an_interval_and_no_timer_is_left_alone),
     MR_CASE(the_frontier_before_each_row_tells_late_rows_for_any_batch_size),
+    MR_CASE(rows_too_far_ahead_pass_and_do_not_move_the_watermark),
+    MR_CASE(rows_too_far_ahead_do_not_move_the_virtual_clock),
     MR_CASE(the_watermark_is_the_least_of_the_sources_minus_the_delay),
     MR_CASE(an_idle_source_is_left_out_until_it_comes_back),
     MR_CASE(under_the_virtual_clock_a_source_is_idle_by_the_time_of_the_rows),
