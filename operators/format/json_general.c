@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "base/text.h"
@@ -40,23 +39,6 @@ static inline double tape_double(const struct mr_json *json, uint32_t i) {
 
 /* ---- causes ---- */
 
-__attribute__((format(printf, 3, 4))) static bool say_bad(struct mr_json *json, const char *code,
-                                                          const char *fmt, ...) {
-  va_list args;
-  va_start(args, fmt);
-  vsnprintf(json->bad.cause, sizeof json->bad.cause, fmt, args);
-  va_end(args);
-  json->bad.code = code;
-  return false;
-}
-
-/* The longest part of a text of at most max bytes that does not cut a character. */
-static uint32_t clip(const char *p, uint32_t len, uint32_t max) {
-  if (len <= max) return len;
-  while (max && ((unsigned char)p[max] & 0xc0) == 0x80) max--;
-  return max;
-}
-
 /* The value at i as people write it, clipped; buf holds at least 64 bytes. */
 static const char *show_value(const struct mr_json *json, uint32_t i, char *buf, size_t sz) {
   uint32_t len;
@@ -64,7 +46,7 @@ static const char *show_value(const struct mr_json *json, uint32_t i, char *buf,
   switch (tape_type(json, i)) {
   case '"':
     p = tape_str(json, i, &len);
-    snprintf(buf, sz, "\"%.*s%s\"", (int)clip(p, len, CLIP), p, len > CLIP ? "..." : "");
+    snprintf(buf, sz, "\"%.*s%s\"", (int)mr_text_clip(p, len, CLIP), p, len > CLIP ? "..." : "");
     break;
   case 'l': snprintf(buf, sz, "%lld", (long long)json->tape[i + 1]); break;
   case 'u': snprintf(buf, sz, "%llu", (unsigned long long)json->tape[i + 1]); break;
@@ -78,49 +60,24 @@ static const char *show_value(const struct mr_json *json, uint32_t i, char *buf,
   return buf;
 }
 
-static const char *kind_text(uint8_t kind) {
-  switch (kind) {
-  case MR_JSON_BOOL: return "true or false";
-  case MR_JSON_INT64: return "a whole number (int64)";
-  case MR_JSON_DOUBLE: return "a number (double)";
-  case MR_JSON_STR:
-  case MR_JSON_CODE: return "a string";
-  case MR_JSON_RFC3339: return "a time as RFC 3339 text";
-  case MR_JSON_PATTERN: return "a time as text";
-  case MR_JSON_UNIX: return "a time as a whole number since 1970";
-  case MR_JSON_DURATION: return "a duration as text such as \"1h2m3.5s\"";
-  default: return "a list";
-  }
-}
-
-static bool bad_type(struct mr_json *json, const struct mr_json_col *col, uint8_t kind,
+static bool bad_type(struct mr_json *json, const struct mr_fill_col *col, uint8_t kind,
                      uint32_t i) {
   char buf[64];
-  return say_bad(json, MR_BAD_TYPE, "field \"%s\": expected %s, found %s", col->field->name,
-                 kind_text(kind), show_value(json, i, buf, sizeof buf));
+  return mr_fill_bad(&json->fill, MR_BAD_TYPE, "field \"%s\": expected %s, found %s",
+                     col->field->name, mr_value_kind_text(kind),
+                     show_value(json, i, buf, sizeof buf));
 }
 
-static bool bad_value(struct mr_json *json, const struct mr_json_col *col, const char *why,
+static bool bad_value(struct mr_json *json, const struct mr_fill_col *col, const char *why,
                       uint32_t i) {
   char buf[64];
-  return say_bad(json, MR_BAD_VALUE, "field \"%s\": %s, found %s", col->field->name, why,
-                 show_value(json, i, buf, sizeof buf));
+  return mr_fill_bad(&json->fill, MR_BAD_VALUE, "field \"%s\": %s, found %s", col->field->name, why,
+                     show_value(json, i, buf, sizeof buf));
 }
 
-static bool bad_code(struct mr_json *json, const struct mr_json_col *col, uint32_t i) {
-  const struct mr_enum *texts = col->codes->texts;
-  char buf[64], list[128];
-  size_t n = 0;
-  for (uint32_t c = 0; c < texts->cnt; c++) {
-    uint32_t len = texts->lens[c];
-    if (n + len + 8 > sizeof list) {
-      memcpy(list + n, ", ...", 6);
-      break;
-    }
-    n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", c ? ", " : "", texts->texts[c]);
-  }
-  return say_bad(json, MR_BAD_ONE_OF, "field \"%s\": expected one of %s, found %s",
-                 col->field->name, list, show_value(json, i, buf, sizeof buf));
+static bool bad_code(struct mr_json *json, const struct mr_fill_col *col, uint32_t i) {
+  char buf[64];
+  return mr_fill_bad_code(&json->fill, col, show_value(json, i, buf, sizeof buf));
 }
 
 /* ---- the whole line ---- */
@@ -169,16 +126,19 @@ static bool too_deep(const struct mr_json *json) {
 
 static bool bad_parse(struct mr_json *json, enum mr_json_dom_result result) {
   switch (result) {
-  case MR_DOM_UTF8: return say_bad(json, MR_BAD_UTF8, "the line is not valid UTF-8");
+  case MR_DOM_UTF8: return mr_fill_bad(&json->fill, MR_BAD_UTF8, "the line is not valid UTF-8");
   case MR_DOM_DEPTH:
-    return say_bad(json, MR_BAD_DEPTH, "nested more than %u deep", MR_JSON_DEPTH_MAX);
+    return mr_fill_bad(&json->fill, MR_BAD_DEPTH, "nested more than %u deep", MR_JSON_DEPTH_MAX);
   case MR_DOM_NUMBER:
-    return say_bad(json, MR_BAD_SYNTAX, "a number is malformed, or no double can hold it");
+    return mr_fill_bad(&json->fill, MR_BAD_SYNTAX,
+                       "a number is malformed, or no double can hold it");
   case MR_DOM_STRING:
-    return say_bad(json, MR_BAD_SYNTAX,
-                   "a string has a bad escape, a lone surrogate or a control character, or no end");
-  case MR_DOM_LIMIT: return say_bad(json, MR_BAD_LONG, "the line is too long to be parsed");
-  default: return say_bad(json, MR_BAD_SYNTAX, "not one well-formed JSON object");
+    return mr_fill_bad(
+        &json->fill, MR_BAD_SYNTAX,
+        "a string has a bad escape, a lone surrogate or a control character, or no end");
+  case MR_DOM_LIMIT:
+    return mr_fill_bad(&json->fill, MR_BAD_LONG, "the line is too long to be parsed");
+  default: return mr_fill_bad(&json->fill, MR_BAD_SYNTAX, "not one well-formed JSON object");
   }
 }
 
@@ -197,26 +157,26 @@ static bool parse(struct mr_json *json, const struct mr_line *line) {
   if (too_deep(json)) return bad_parse(json, MR_DOM_DEPTH);
   if (tape_type(json, 1) != '{') {
     char buf[64];
-    return say_bad(json, MR_BAD_SYNTAX, "expected a JSON object, found %s",
-                   show_value(json, 1, buf, sizeof buf));
+    return mr_fill_bad(&json->fill, MR_BAD_SYNTAX, "expected a JSON object, found %s",
+                       show_value(json, 1, buf, sizeof buf));
   }
   if (memchr(line->p, '\\', line->len) && !mr_json_surrogates_ok(line->p, line->len))
-    return say_bad(json, MR_BAD_SYNTAX, "a string has a lone surrogate");
+    return mr_fill_bad(&json->fill, MR_BAD_SYNTAX, "a string has a lone surrogate");
   return true;
 }
 
 /* ---- values ---- */
 
-static bool read_time(struct mr_json *json, const struct mr_json_col *col, uint8_t kind, uint32_t i,
+static bool read_time(struct mr_json *json, const struct mr_fill_col *col, uint8_t kind, uint32_t i,
                       int64_t *out) {
   uint32_t len;
   if (tape_type(json, i) != '"') return bad_type(json, col, kind, i);
   const char *p = tape_str(json, i, &len);
   switch (kind) {
-  case MR_JSON_RFC3339:
+  case MR_VALUE_RFC3339:
     return mr_timestamp_parse(p, len, out) == 0 ||
            bad_value(json, col, "expected a time as RFC 3339 text", i);
-  case MR_JSON_PATTERN:
+  case MR_VALUE_PATTERN:
     return mr_time_pattern_parse(col->conf->pattern, p, len, out) == 0 ||
            bad_value(json, col, "expected a time of the declared pattern", i);
   default:
@@ -225,24 +185,24 @@ static bool read_time(struct mr_json *json, const struct mr_json_col *col, uint8
   }
 }
 
-/* The value at tape index i as `kind`, checked. False: json->bad says why not. */
-static bool read_scalar(struct mr_json *json, const struct mr_json_col *col, uint8_t kind,
+/* The value at tape index i as `kind`, checked. False: json->fill.bad says why not. */
+static bool read_scalar(struct mr_json *json, const struct mr_fill_col *col, uint8_t kind,
                         uint32_t i, struct mr_json_value *out) {
   uint8_t type = tape_type(json, i);
   switch (kind) {
-  case MR_JSON_BOOL:
+  case MR_VALUE_BOOL:
     if (type != 't' && type != 'f') return bad_type(json, col, kind, i);
     out->b = type == 't';
     return true;
-  case MR_JSON_INT64:
-  case MR_JSON_UNIX:
+  case MR_VALUE_INT64:
+  case MR_VALUE_UNIX:
     if (type == 'u' || (type == 'd' && fabs(tape_double(json, i)) >= 0x1p63))
       return bad_value(json, col, "expected a whole number of 64 bits with sign", i);
     if (type != 'l') return bad_type(json, col, kind, i);
     memcpy(&out->i64, &json->tape[i + 1], 8);
-    if (kind == MR_JSON_INT64 || mr_json_unix_us(col->unix_us, out->i64, &out->i64)) return true;
+    if (kind == MR_VALUE_INT64 || mr_fill_unix_us(col->unix_us, out->i64, &out->i64)) return true;
     return bad_value(json, col, "expected a time in the years 1 to 9999", i);
-  case MR_JSON_DOUBLE:
+  case MR_VALUE_DOUBLE:
     if (type == 'l')
       out->f64 = (double)(int64_t)json->tape[i + 1];
     else if (type == 'u')
@@ -252,12 +212,12 @@ static bool read_scalar(struct mr_json *json, const struct mr_json_col *col, uin
     else
       return bad_type(json, col, kind, i);
     return true;
-  case MR_JSON_STR:
-  case MR_JSON_CODE:
+  case MR_VALUE_STR:
+  case MR_VALUE_CODE:
     if (type != '"') return bad_type(json, col, kind, i);
     out->str.p = tape_str(json, i, &out->str.len);
-    if (kind == MR_JSON_STR) return true;
-    int32_t code = mr_json_codes_find(col->codes, out->str.p, out->str.len);
+    if (kind == MR_VALUE_STR) return true;
+    int32_t code = mr_codes_find(col->codes, out->str.p, out->str.len);
     if (code < 0) return bad_code(json, col, i);
     out->code = (uint8_t)code;
     return true;
@@ -265,9 +225,9 @@ static bool read_scalar(struct mr_json *json, const struct mr_json_col *col, uin
   }
 }
 
-static bool read_list(struct mr_json *json, const struct mr_json_col *col, uint32_t i,
+static bool read_list(struct mr_json *json, const struct mr_fill_col *col, uint32_t i,
                       struct mr_json_value *out) {
-  if (tape_type(json, i) != '[') return bad_type(json, col, MR_JSON_LIST, i);
+  if (tape_type(json, i) != '[') return bad_type(json, col, MR_VALUE_LIST, i);
   out->list.tape = i;
   out->list.cnt = out->list.nulls = 0;
   for (i++; tape_type(json, i) != ']'; i = tape_next(json, i)) {
@@ -286,7 +246,7 @@ static bool read_list(struct mr_json *json, const struct mr_json_col *col, uint3
 /* Notes for each column where its value stands: of equal keys the last, of a column's keys the
  * first. */
 static void find_fields(struct mr_json *json) {
-  for (uint32_t c = 0; c < json->col_cnt; c++) json->cells[c].state = MR_JSON_ABSENT;
+  for (uint32_t c = 0; c < json->fill.col_cnt; c++) json->cells[c].state = MR_JSON_ABSENT;
   for (uint32_t i = 2; tape_type(json, i) != '}';) {
     uint32_t len;
     const char *p = tape_str(json, i, &len);
@@ -304,21 +264,16 @@ static void find_fields(struct mr_json *json) {
   }
 }
 
-static bool bad_missing(struct mr_json *json, const struct mr_json_col *col, uint8_t state) {
-  const char *how = state == MR_JSON_NULL ? "is null" : "is missing";
-  if (col->event_time)
-    return say_bad(json, MR_BAD_NO_TIME, "field \"%s\", the event time, %s", col->field->name, how);
-  return say_bad(json, MR_BAD_MISSING, "field \"%s\" %s", col->field->name, how);
-}
-
 static bool check_fields(struct mr_json *json) {
-  for (uint32_t c = 0; c < json->col_cnt; c++) {
-    const struct mr_json_col *col = &json->cols[c];
+  for (uint32_t c = 0; c < json->fill.col_cnt; c++) {
+    const struct mr_fill_col *col = &json->fill.cols[c];
     struct mr_json_cell *cell = &json->cells[c];
     if (!col->checked) continue;
     if (cell->state != MR_JSON_VALUE) {
-      if (!col->null_ok && !col->conf->def.given) return bad_missing(json, col, cell->state);
-    } else if (col->kind == MR_JSON_LIST) {
+      if (!col->null_ok && !col->conf->def.given)
+        return mr_fill_bad_missing(&json->fill, col,
+                                   cell->state == MR_JSON_NULL ? "is null" : "is missing");
+    } else if (col->kind == MR_VALUE_LIST) {
       if (!read_list(json, col, cell->tape, &cell->value)) return false;
     } else if (!read_scalar(json, col, col->kind, cell->tape, &cell->value)) {
       return false;
@@ -329,7 +284,7 @@ static bool check_fields(struct mr_json *json) {
 
 /* ---- lists into the heap ---- */
 
-static bool put_list(struct mr_json *json, const struct mr_json_col *col,
+static bool put_list(struct mr_json *json, const struct mr_fill_col *col,
                      const struct mr_json_value *list, struct mr_list *out) {
   uint64_t *valid;
   uint32_t cnt = list->list.cnt;
@@ -348,17 +303,17 @@ static bool put_list(struct mr_json *json, const struct mr_json_col *col,
 }
 
 static bool put_value(struct mr_json *json, uint32_t c, uint32_t row) {
-  const struct mr_json_col *col = &json->cols[c];
+  const struct mr_fill_col *col = &json->fill.cols[c];
   const struct mr_json_value *v = &json->cells[c].value;
-  void *dst = json->dst[c];
+  void *dst = json->fill.dst[c];
   switch (col->kind) {
-  case MR_JSON_BOOL: mr_json_put_bit(dst, row, v->b); return true;
-  case MR_JSON_CODE: ((uint8_t *)dst)[row] = v->code; return true;
-  case MR_JSON_DOUBLE: ((double *)dst)[row] = v->f64; return true;
-  case MR_JSON_STR:
-    mr_json_put_str(json, (struct mr_str *)dst + row, v->str.p, v->str.len);
+  case MR_VALUE_BOOL: mr_fill_bit(dst, row, v->b); return true;
+  case MR_VALUE_CODE: ((uint8_t *)dst)[row] = v->code; return true;
+  case MR_VALUE_DOUBLE: ((double *)dst)[row] = v->f64; return true;
+  case MR_VALUE_STR:
+    mr_fill_str(&json->fill, (struct mr_str *)dst + row, v->str.p, v->str.len);
     return true;
-  case MR_JSON_LIST: return put_list(json, col, v, (struct mr_list *)dst + row);
+  case MR_VALUE_LIST: return put_list(json, col, v, (struct mr_list *)dst + row);
   default: ((int64_t *)dst)[row] = v->i64; return true;
   }
 }
@@ -367,10 +322,10 @@ bool mr_json_general(struct mr_json *json, const struct mr_line *line, uint32_t 
   if (!parse(json, line)) return false;
   find_fields(json);
   if (!check_fields(json)) return false;
-  for (uint32_t c = 0; c < json->col_cnt; c++) {
-    if (!json->cols[c].needed) continue;
+  for (uint32_t c = 0; c < json->fill.col_cnt; c++) {
+    if (!json->fill.cols[c].needed) continue;
     if (json->cells[c].state != MR_JSON_VALUE)
-      mr_json_put_missing(json, c, row);
+      mr_fill_missing(&json->fill, c, row);
     else if (!put_value(json, c, row))
       *full = true;
   }

@@ -76,8 +76,8 @@ INLINE const char *take_str(struct mr_json_group *group, const char *p, uint32_t
 /* ---- one slot of all lines ---- */
 
 struct slot_rows { /* what the loop over lines needs, away from what it writes to */
-  struct mr_json_codes codes;
-  struct mr_json_day day;
+  struct mr_codes codes;
+  struct mr_day day;
   int64_t unix_us;
   uint8_t *dst;
   uint32_t row;
@@ -89,17 +89,17 @@ INLINE const char *take_value(struct slot_rows *s, struct mr_json_group *group, 
   int64_t *w8 = (int64_t *)(void *)s->dst + row;
   bool flag;
   switch (kind) {
-  case MR_JSON_CODE: return mr_json_take_code(&s->codes, p, s->dst + row);
-  case MR_JSON_RFC3339: return mr_json_take_rfc3339(&s->day, p, w8);
-  case MR_JSON_STR: return take_str(group, p, i, (struct mr_str *)(void *)s->dst + row);
+  case MR_VALUE_CODE: return mr_json_take_code(&s->codes, p, s->dst + row);
+  case MR_VALUE_RFC3339: return mr_json_take_rfc3339(&s->day, p, w8);
+  case MR_VALUE_STR: return take_str(group, p, i, (struct mr_str *)(void *)s->dst + row);
   case MR_JSON_SKIP_STR: return mr_json_take_checked(p);
-  case MR_JSON_INT64: return mr_json_take_int64(p, w8);
-  case MR_JSON_DOUBLE: return mr_json_take_double(p, (double *)(void *)w8);
-  case MR_JSON_BOOL:
+  case MR_VALUE_INT64: return mr_json_take_int64(p, w8);
+  case MR_VALUE_DOUBLE: return mr_json_take_double(p, (double *)(void *)w8);
+  case MR_VALUE_BOOL:
     p = mr_json_take_bool(p, &flag);
-    if (p) mr_json_put_bit((uint64_t *)(void *)s->dst, row, flag);
+    if (p) mr_fill_bit((uint64_t *)(void *)s->dst, row, flag);
     return p;
-  case MR_JSON_UNIX: return mr_json_take_unix(s->unix_us, p, w8);
+  case MR_VALUE_UNIX: return mr_json_take_unix(s->unix_us, p, w8);
   default: return mr_json_skip(p, 1);
   }
 }
@@ -125,26 +125,26 @@ INLINE void take_rows(struct slot_rows *s, const struct mr_json_slot *slot,
 
 static void take_slot(struct mr_json *json, const struct mr_json_slot *slot,
                       struct mr_json_group *group, uint32_t row) {
-  const struct mr_json_col *col = &json->cols[slot->col];
-  struct slot_rows s = {.day = json->day, .dst = json->dst[slot->col], .row = row};
+  const struct mr_fill_col *col = &json->fill.cols[slot->col];
+  struct slot_rows s = {.day = json->day, .dst = json->fill.dst[slot->col], .row = row};
   switch (slot->kind) {
-  case MR_JSON_CODE:
+  case MR_VALUE_CODE:
     s.codes = *slot->codes;
-    take_rows(&s, slot, group, MR_JSON_CODE);
+    take_rows(&s, slot, group, MR_VALUE_CODE);
     break;
-  case MR_JSON_RFC3339:
-    take_rows(&s, slot, group, MR_JSON_RFC3339);
+  case MR_VALUE_RFC3339:
+    take_rows(&s, slot, group, MR_VALUE_RFC3339);
     json->day = s.day;
     break;
-  case MR_JSON_STR: take_rows(&s, slot, group, MR_JSON_STR); break;
+  case MR_VALUE_STR: take_rows(&s, slot, group, MR_VALUE_STR); break;
   case MR_JSON_CHECK_STR:
   case MR_JSON_SKIP_STR: take_rows(&s, slot, group, MR_JSON_SKIP_STR); break;
-  case MR_JSON_INT64: take_rows(&s, slot, group, MR_JSON_INT64); break;
-  case MR_JSON_DOUBLE: take_rows(&s, slot, group, MR_JSON_DOUBLE); break;
-  case MR_JSON_BOOL: take_rows(&s, slot, group, MR_JSON_BOOL); break;
-  case MR_JSON_UNIX:
+  case MR_VALUE_INT64: take_rows(&s, slot, group, MR_VALUE_INT64); break;
+  case MR_VALUE_DOUBLE: take_rows(&s, slot, group, MR_VALUE_DOUBLE); break;
+  case MR_VALUE_BOOL: take_rows(&s, slot, group, MR_VALUE_BOOL); break;
+  case MR_VALUE_UNIX:
     s.unix_us = col->unix_us;
-    take_rows(&s, slot, group, MR_JSON_UNIX);
+    take_rows(&s, slot, group, MR_VALUE_UNIX);
     break;
   default: take_rows(&s, slot, group, MR_JSON_SKIP_ANY); break;
   }
@@ -180,11 +180,11 @@ static void take(struct mr_json *json, const struct mr_json_template *t,
 static size_t move(struct mr_json *json, const struct mr_json_template *t, uint32_t row,
                    uint32_t from, uint32_t to, uint8_t *p) {
   const struct mr_json_group *group = &json->group;
-  const uint8_t *base = json->base;
+  const uint8_t *base = json->fill.base;
   uint8_t *o = p;
   for (uint32_t k = 0; k < t->slot_cnt; k++) {
-    if (t->slots[k].kind != MR_JSON_STR) continue;
-    struct mr_str *dst = (struct mr_str *)json->dst[t->slots[k].col] + row;
+    if (t->slots[k].kind != MR_VALUE_STR) continue;
+    struct mr_str *dst = (struct mr_str *)json->fill.dst[t->slots[k].col] + row;
     for (uint32_t i = from; i < to; i++) {
       uint32_t len = dst[i].len;
       if (len <= MR_STR_INLINE || group->bad >> i & 1) continue;
@@ -197,14 +197,4 @@ static size_t move(struct mr_json *json, const struct mr_json_template *t, uint3
   return (size_t)(o - p);
 }
 
-static void bounds(const int64_t *t, uint32_t cnt, int64_t *lo, int64_t *hi) {
-  int64_t least = t[0], most = t[0];
-  for (uint32_t i = 0; i < cnt; i++) {
-    least = t[i] < least ? t[i] : least;
-    most = t[i] > most ? t[i] : most;
-  }
-  *lo = least;
-  *hi = most;
-}
-
-const struct mr_json_kernels JOIN(mr_json_kernels_, MR_ISA) = {find, take, move, bounds};
+const struct mr_json_kernels JOIN(mr_json_kernels_, MR_ISA) = {find, take, move};

@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "format/json_private.h"
 
-uint8_t *mr_json_list_open(struct mr_json *json, const struct mr_json_col *col, uint32_t cnt,
+uint8_t *mr_json_list_open(struct mr_json *json, const struct mr_fill_col *col, uint32_t cnt,
                            uint32_t null_cnt, struct mr_list *out, uint64_t **valid) {
   uint64_t words = null_cnt ? mr_bitmap_words(cnt) : 0;
-  uint64_t sz = words * 8 + (uint64_t)cnt * mr_json_elem_sz(col->elem);
+  uint64_t sz = words * 8 + (uint64_t)cnt * mr_value_elem_sz(col->elem);
   memset(out, 0, sizeof *out);
-  uint8_t *p = sz > UINT32_MAX ? NULL : mr_batch_heap(json->pool, json->batch, (uint32_t)sz);
+  uint8_t *p =
+      sz > UINT32_MAX ? NULL : mr_batch_heap(json->fill.pool, json->fill.batch, (uint32_t)sz);
   if (!p) return NULL;
   memset(p, 0, words * 8);
   *valid = words ? (uint64_t *)(void *)p : NULL;
   p += words * 8;
   out->cnt = cnt;
   out->has_nulls = words != 0;
-  out->off = (uint64_t)(p - json->base);
+  out->off = (uint64_t)(p - json->fill.base);
   return p;
 }
 
-bool mr_json_list_put(struct mr_json *json, const struct mr_json_col *col, uint8_t *data,
+bool mr_json_list_put(struct mr_json *json, const struct mr_fill_col *col, uint8_t *data,
                       uint64_t *valid, uint32_t e, const struct mr_json_value *v) {
-  uint32_t sz = mr_json_elem_sz(col->elem);
+  uint32_t sz = mr_value_elem_sz(col->elem);
   uint8_t *dst = data + (size_t)e * sz;
   if (!v) {
     memset(dst, 0, sz);
@@ -27,10 +28,10 @@ bool mr_json_list_put(struct mr_json *json, const struct mr_json_col *col, uint8
   }
   if (valid) mr_bit_set(valid, e);
   switch (col->elem) {
-  case MR_JSON_BOOL: *dst = v->b; return true;
-  case MR_JSON_CODE: *dst = v->code; return true;
-  case MR_JSON_STR:
-    return mr_batch_str(json->pool, json->batch, v->str.p, v->str.len,
+  case MR_VALUE_BOOL: *dst = v->b; return true;
+  case MR_VALUE_CODE: *dst = v->code; return true;
+  case MR_VALUE_STR:
+    return mr_batch_str(json->fill.pool, json->fill.batch, v->str.p, v->str.len,
                         (struct mr_str *)(void *)dst);
   default: memcpy(dst, &v->i64, 8); return true;
   }

@@ -2,10 +2,12 @@
 #ifndef MR_FORMAT_JSON_PRIVATE_H
 #define MR_FORMAT_JSON_PRIVATE_H
 
-/* What the files of the JSON decoder share: columns as they are read, codes by text, templates, and
- * the row that is being made. */
+/* What the files of the JSON decoder share: templates, and the line that is being read. */
 
 #include "base/bits.h"
+#include "format/codes.h"
+#include "format/day.h"
+#include "format/fill.h"
 #include "format/json.h"
 #include "format/json_dom.h"
 #include "format/scan.h"
@@ -16,57 +18,12 @@
 #define MR_JSON_ELEMS_MAX 4096u  /* list elements of a line that a template reads */
 #define MR_JSON_GROUP     64u    /* lines that are taken together */
 
-enum mr_json_kind {
-  MR_JSON_BOOL,
-  MR_JSON_INT64,
-  MR_JSON_DOUBLE,
-  MR_JSON_STR,
-  MR_JSON_CODE, /* one_of */
-  MR_JSON_RFC3339,
-  MR_JSON_PATTERN,
-  MR_JSON_UNIX,
-  MR_JSON_DURATION,
-  MR_JSON_LIST,
-  /* slots of templates only: */
-  MR_JSON_ESCAPED_CODE, /* one_of with texts that need an escape */
-  MR_JSON_CHECK_STR,    /* a string column that is only checked */
-  MR_JSON_SKIP_STR,     /* no column: well-formed, as it was */
+/* Of slots of templates, beside enum mr_value_kind. */
+enum mr_json_slot_kind {
+  MR_JSON_ESCAPED_CODE = MR_VALUE_CNT, /* one_of with texts that need an escape */
+  MR_JSON_CHECK_STR,                   /* a string column that is only checked */
+  MR_JSON_SKIP_STR,                    /* no column: well-formed, as it was */
   MR_JSON_SKIP_ANY
-};
-
-/* Texts of one_of by their bytes. Texts of at most 15 bytes are found by hash in one compare: entry
- * = text, zeros, length in byte 15 (255: empty entry). */
-struct mr_json_quick { /* a text with its closing quote; bytes behind do not count */
-  _Alignas(16) uint8_t text[16];
-  uint8_t mask[16];
-  uint8_t code, len; /* len: with the quote */
-};
-
-struct mr_json_codes {
-  const struct mr_enum *texts;
-  bool plain;     /* no text needs an escape in JSON */
-  uint32_t shift; /* 64 - log2 of the table's size */
-  uint64_t factor;
-  uint8_t (*entries)[16];
-  uint8_t *codes;
-  uint32_t mask;
-  /* Where the bytes that every text has (at most eight, quote included) tell all texts apart: the
-   * same without looking for the quote first. NULL: they do not. */
-  const struct mr_json_quick *quick;
-  uint64_t quick_bytes, quick_factor;
-  uint32_t quick_shift;
-};
-
-struct mr_json_col {
-  const struct mr_field *field;
-  const struct mr_decode_field *conf;
-  uint8_t kind, elem; /* enum mr_json_kind; elem: of a list */
-  bool needed;        /* decoded */
-  bool checked;       /* its type and presence are checked: needed, or check_declared */
-  bool null_ok;       /* a row may have none */
-  bool event_time;
-  int64_t unix_us; /* MR_JSON_UNIX: microseconds per unit */
-  struct mr_json_codes *codes;
 };
 
 struct mr_json_value {
@@ -103,12 +60,12 @@ struct mr_json_key { /* general path: a name and its column; hash table */
 
 struct mr_json_slot { /* the bytes before a value, and the value */
   struct mr_scan_text text;
-  const char *more;                  /* bytes of the text beyond MR_SCAN_TEXT */
-  uint16_t len;                      /* of the whole text */
-  uint8_t kind;                      /* enum mr_json_kind */
-  bool quoted;                       /* the text ends with the value's opening quote */
-  uint16_t col;                      /* of checked columns */
-  const struct mr_json_codes *codes; /* MR_JSON_CODE */
+  const char *more;             /* bytes of the text beyond MR_SCAN_TEXT */
+  uint16_t len;                 /* of the whole text */
+  uint8_t kind;                 /* enum mr_value_kind */
+  bool quoted;                  /* the text ends with the value's opening quote */
+  uint16_t col;                 /* of checked columns */
+  const struct mr_codes *codes; /* MR_VALUE_CODE */
 };
 
 struct mr_json_template {
@@ -119,13 +76,6 @@ struct mr_json_template {
   char *text;
 };
 
-/* The row that is being made: what is put down only once the whole line is known to be good. */
-struct mr_json_pend { /* a string beyond 12 bytes, for the heap */
-  struct mr_str *dst;
-  const char *p;
-  uint32_t len;
-};
-
 struct mr_json_elem { /* of a list that a template reads */
   struct mr_json_value value;
   bool null;
@@ -133,13 +83,8 @@ struct mr_json_elem { /* of a list that a template reads */
 
 struct mr_json_list { /* such a list, for the heap */
   struct mr_list *dst;
-  const struct mr_json_col *col;
+  const struct mr_fill_col *col;
   uint32_t first, cnt, null_cnt; /* its elements */
-};
-
-struct mr_json_day {         /* the day of the last time read */
-  struct mr_scan_range head; /* "2025-10-13T00:00:00" with room for any time of the day */
-  int64_t us;
 };
 
 /* Lines that are taken together, value by value: the work on one line then does not wait for the
@@ -165,14 +110,10 @@ struct mr_json_kernels {
    * p. The bytes used; up to 63 bytes behind them are overwritten. */
   size_t (*move)(struct mr_json *json, const struct mr_json_template *t, uint32_t row,
                  uint32_t from, uint32_t to, uint8_t *p);
-  /* The least and the greatest of cnt times, at least one. */
-  void (*bounds)(const int64_t *t, uint32_t cnt, int64_t *lo, int64_t *hi);
 };
 
 struct mr_json {
-  struct mr_decode_conf conf;
-  uint32_t col_cnt; /* visible ones */
-  struct mr_json_col *cols;
+  struct mr_fill fill;
   struct mr_json_cell *cells;
   struct mr_json_key *keys;
   uint32_t key_mask;
@@ -182,18 +123,9 @@ struct mr_json {
   const uint64_t *tape;
   const uint8_t *strings;
 
-  /* the batch being filled */
-  struct mr_pool *pool;
-  struct mr_batch *batch;
-  const uint8_t *base;
-  void **dst; /* column data; for columns that are only checked: the bin */
-  void *bin;
-  uint64_t *row_pos, *row_line;
-  uint32_t pend_cnt, null_cnt;
+  /* the row being made */
   const char *full_at; /* the line whose strings had no room in a template's run, */
   bool full_was_empty; /* and whether the batch's heap was empty before */
-  struct mr_json_pend *pend;
-  uint16_t *nulls;
   uint32_t list_cnt, elem_cnt;
   struct mr_json_list *lists;
   struct mr_json_elem *elems;
@@ -206,28 +138,14 @@ struct mr_json {
   uint32_t since_stop;   /* good lines of the general path since there is none */
   uint32_t hits, misses; /* good lines that fitted a template and that did not, of late */
   uint32_t rest;         /* lines to go without templates, because few fitted */
-  struct mr_json_day day;
+  struct mr_day day;
   const struct mr_json_kernels *kernels;
   struct mr_json_group group;
   uint32_t group_max; /* lines to take together next: few when few of the last ones fitted */
   uint32_t alone, alone_next; /* lines to be taken alone before that, now and the next time */
 
-  struct mr_decode_bad bad;
   struct mr_json_counts counts;
 };
-
-/* US_MIN and US_MAX of all times: 0001-01-01T00:00:00Z and the end of 9999. */
-#define MR_JSON_US_MIN (INT64_C(-62135596800) * 1000000)
-#define MR_JSON_US_MAX (INT64_C(253402300800) * 1000000 - 1)
-
-static inline bool mr_json_unix_us(int64_t unit_us, int64_t v, int64_t *us) {
-  return !__builtin_mul_overflow(v, unit_us, us) && *us >= MR_JSON_US_MIN && *us <= MR_JSON_US_MAX;
-}
-
-/* Bytes of a list's element. */
-static inline uint32_t mr_json_elem_sz(uint8_t kind) {
-  return kind == MR_JSON_STR ? 16 : kind == MR_JSON_BOOL || kind == MR_JSON_CODE ? 1 : 8;
-}
 
 /* The first and the last up to eight bytes of a name. */
 static inline void mr_json_key_words(const char *p, uint32_t len, uint64_t w[2]) {
@@ -259,20 +177,6 @@ static inline bool mr_json_key_equal(const char *a, const char *b, uint32_t len)
   return !((x[0] ^ y[0]) | (x[1] ^ y[1])) && (len <= 16 || memcmp(a, b, len) == 0);
 }
 
-static inline void mr_json_put_bit(uint64_t *map, uint32_t row, bool v) {
-  uint64_t bit = UINT64_C(1) << (row % 64), w = map[row / 64];
-  map[row / 64] = v ? w | bit : w & ~bit;
-}
-
-/* A string of the row: at once when it lies in the view, else at the commit. */
-static inline void mr_json_put_str(struct mr_json *json, struct mr_str *dst, const char *p,
-                                   uint32_t len) {
-  if (len <= MR_STR_INLINE)
-    *dst = mr_str_make(p, len, NULL);
-  else
-    json->pend[json->pend_cnt++] = (struct mr_json_pend){dst, p, len};
-}
-
 static inline const struct mr_json_key *mr_json_key_find(const struct mr_json *json, const char *p,
                                                          uint32_t len) {
   uint32_t i = (uint32_t)mr_json_key_hash(p, len) & json->key_mask;
@@ -285,37 +189,24 @@ static inline const struct mr_json_key *mr_json_key_find(const struct mr_json *j
 
 /* ---- json.c ---- */
 
-/* Puts down what waited for the line to be good. False: room for the row's strings ran out. */
+/* mr_fill_commit, and the lists that a template has read. */
 bool mr_json_commit(struct mr_json *json, uint32_t row, const char *line, uint32_t len);
-/* The column's value for a row that has none: its default, else NULL. */
-void mr_json_put_missing(struct mr_json *json, uint32_t col, uint32_t row);
 
 /* ---- json_list.c ---- */
 
 /* A list of cnt elements (at least one) in the heap; its values, and its validity or NULL. NULL: no
  * room. */
-uint8_t *mr_json_list_open(struct mr_json *json, const struct mr_json_col *col, uint32_t cnt,
+uint8_t *mr_json_list_open(struct mr_json *json, const struct mr_fill_col *col, uint32_t cnt,
                            uint32_t null_cnt, struct mr_list *out, uint64_t **valid);
 /* Element e; v NULL: it is null. False: no room. */
-bool mr_json_list_put(struct mr_json *json, const struct mr_json_col *col, uint8_t *data,
+bool mr_json_list_put(struct mr_json *json, const struct mr_fill_col *col, uint8_t *data,
                       uint64_t *valid, uint32_t e, const struct mr_json_value *v);
 /* The lists that a template has read. False: no room. */
 bool mr_json_list_commit(struct mr_json *json);
 
-/* ---- json_codes.c ---- */
-
-struct mr_json_codes *mr_json_codes_create(struct mr_arena *arena, const struct mr_enum *texts);
-/* The code of a text, or -1. 16 bytes at p must be readable. */
-int32_t mr_json_codes_find(const struct mr_json_codes *codes, const char *p, uint32_t len);
-
-/* Where a text with these first eight bytes is looked for first. */
-static inline uint64_t mr_json_codes_slot(const struct mr_json_codes *codes, uint64_t low) {
-  return (low * codes->factor) >> codes->shift;
-}
-
 /* ---- json_general.c ---- */
 
-/* Decodes the line into the row, all but the commit. False: json->bad has code and cause. */
+/* Decodes the line into the row, all but the commit. False: json->fill.bad has code and cause. */
 bool mr_json_general(struct mr_json *json, const struct mr_line *line, uint32_t row, bool *full);
 
 /* ---- json_template.c ---- */
@@ -330,9 +221,9 @@ void mr_json_templates_learn(struct mr_json *json, const struct mr_line *line);
 
 /* What the inline functions of json_take.h leave: any text of one_of, those with escapes or more
  * bytes than one look takes, and any RFC 3339 time; the day of a time in UTC is remembered. */
-const char *mr_json_take_other_code(const struct mr_json_codes *codes, const char *p, uint8_t *dst);
-const char *mr_json_take_long_code(const struct mr_json_codes *codes, const char *p, uint8_t *dst);
-const char *mr_json_take_other_time(struct mr_json_day *day, const char *p, int64_t *dst);
+const char *mr_json_take_other_code(const struct mr_codes *codes, const char *p, uint8_t *dst);
+const char *mr_json_take_long_code(const struct mr_codes *codes, const char *p, uint8_t *dst);
+const char *mr_json_take_other_time(struct mr_day *day, const char *p, int64_t *dst);
 
 /* ---- json_kernels.c, at three levels ---- */
 

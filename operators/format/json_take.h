@@ -31,11 +31,11 @@ static inline const char *mr_json_behind(const char *p) {
   return p;
 }
 
-static inline const char *mr_json_take_code(const struct mr_json_codes *codes, const char *p,
+static inline const char *mr_json_take_code(const struct mr_codes *codes, const char *p,
                                             uint8_t *dst) {
   if (!codes->quick) return mr_json_take_other_code(codes, p, dst);
   uint64_t low = mr_scan_load8(p) & codes->quick_bytes;
-  const struct mr_json_quick *q = &codes->quick[low * codes->quick_factor >> codes->quick_shift];
+  const struct mr_codes_quick *q = &codes->quick[low * codes->quick_factor >> codes->quick_shift];
   if (__builtin_expect(!mr_scan_masked_equal(p, q->text, q->mask), 0))
     return mr_json_take_other_code(codes, p, dst);
   *dst = q->code;
@@ -63,16 +63,12 @@ static inline uint32_t mr_json_take_fraction(const char *p, int64_t *us) {
 }
 
 /* RFC 3339, UTC, on the day of the last one; all else goes to the slow function. */
-static inline const char *mr_json_take_rfc3339(struct mr_json_day *day, const char *p,
-                                               int64_t *dst) {
-  bool good = mr_scan_in_range(&day->head, p);
-  uint64_t time = mr_scan_load8(p + 11) ^ UINT64_C(0x30303a30303a3030); /* 00:00:00 */
-  time = time * 10 + (time >> 8);
-  uint32_t hh = time & 0xff, mm = time >> 24 & 0xff, ss = time >> 48 & 0xff;
-  int64_t us;
+static inline const char *mr_json_take_rfc3339(struct mr_day *day, const char *p, int64_t *dst) {
+  int64_t seconds, us;
+  bool good = mr_day_take(day, p, &seconds);
   uint32_t rest = mr_json_take_fraction(p + 19, &us);
-  if (__builtin_expect(!good || !rest || hh > 23, 0)) return mr_json_take_other_time(day, p, dst);
-  *dst = day->us + (int64_t)(hh * 3600 + mm * 60 + ss) * 1000000 + us;
+  if (__builtin_expect(!good || !rest, 0)) return mr_json_take_other_time(day, p, dst);
+  *dst = seconds + us;
   return mr_json_behind(p + 19 + rest);
 }
 
@@ -88,7 +84,7 @@ static inline const char *mr_json_take_bool(const char *p, bool *out) {
 static inline const char *mr_json_take_unix(int64_t unit_us, const char *p, int64_t *dst) {
   int64_t v;
   p = mr_json_take_int64(p, &v);
-  return p && mr_json_unix_us(unit_us, v, dst) ? p : NULL;
+  return p && mr_fill_unix_us(unit_us, v, dst) ? p : NULL;
 }
 
 /* A string that is only checked. */

@@ -21,9 +21,6 @@
 #define MISSES     64u
 #define REST_LINES 512u
 
-#define US_PER_DAY INT64_C(86400000000)
-#define DAY_LEN    11u /* 2025-10-13T */
-
 #define TEXT_MAX                                                                                   \
   96u /* bytes of one text: comparing it must stay inside the padding behind the data */
 _Static_assert(TEXT_MAX + MR_SCAN_TEXT <= MR_LINES_PAD, "texts are read behind the data");
@@ -55,28 +52,27 @@ static inline const char *take_str(struct mr_json *json, const char *p, struct m
   const char *text;
   uint32_t len;
   p = take_text(json, p, &text, &len);
-  if (p) mr_json_put_str(json, dst, text, len);
+  if (p) mr_fill_str(&json->fill, dst, text, len);
   return p;
 }
 
-const char *mr_json_take_long_code(const struct mr_json_codes *codes, const char *p, uint8_t *dst) {
+const char *mr_json_take_long_code(const struct mr_codes *codes, const char *p, uint8_t *dst) {
   bool escaped;
   const char *end = mr_json_skip_string(p, &escaped);
   if (!end || escaped) return NULL;
-  int32_t code = mr_json_codes_find(codes, p, (uint32_t)(end - p));
+  int32_t code = mr_codes_find(codes, p, (uint32_t)(end - p));
   if (code < 0) return NULL;
   *dst = (uint8_t)code;
   return end + 1;
 }
 
-const char *mr_json_take_other_code(const struct mr_json_codes *codes, const char *p,
-                                    uint8_t *dst) {
+const char *mr_json_take_other_code(const struct mr_codes *codes, const char *p, uint8_t *dst) {
   uint32_t quotes = mr_scan_quotes(p);
   if (__builtin_expect(!quotes, 0)) return mr_json_take_long_code(codes, p, dst);
   uint32_t len = (uint32_t)__builtin_ctz(quotes);
   uint64_t low;
   struct mr_scan_entry entry = mr_scan_entry(p, len, &low);
-  for (uint64_t i = mr_json_codes_slot(codes, low);; i = (i + 1) & codes->mask) {
+  for (uint64_t i = mr_codes_slot(codes, low);; i = (i + 1) & codes->mask) {
     if (__builtin_expect(mr_scan_entry_equal(entry, codes->entries[i]), 1)) {
       *dst = codes->codes[i];
       return p + len + 1;
@@ -85,35 +81,20 @@ const char *mr_json_take_other_code(const struct mr_json_codes *codes, const cha
   }
 }
 
-const char *mr_json_take_other_time(struct mr_json_day *day, const char *p, int64_t *dst) {
+const char *mr_json_take_other_time(struct mr_day *day, const char *p, int64_t *dst) {
   const char *end = mr_scan_string(p);
   if (*end != '"' || mr_timestamp_parse(p, (size_t)(end - p), dst) != 0) return NULL;
-  if (end[-1] == 'Z') { /* the text is the day in UTC */
-    int64_t in_day = *dst % US_PER_DAY;
-    memcpy(day->head.bytes, p, DAY_LEN);
-    day->us = *dst - in_day - (in_day < 0 ? US_PER_DAY : 0);
-  }
+  if (end[-1] == 'Z') mr_day_learn(day, p, *dst);
   return end + 1;
 }
 
-/* Any time of 1970-01-01. */
-static void init_day(struct mr_json_day *day) {
-  static const char date[] = "1970-01-01T";
-  static const uint8_t time[] = {'0', '0', ':', '0', '0', ':', '0', '0'};
-  static const uint8_t over[] = {2, 9, 0, 5, 9, 0, 5, 9};
-  memcpy(day->head.bytes, date, DAY_LEN);
-  memset(day->head.over + DAY_LEN, 0xff, MR_SCAN_TEXT - DAY_LEN);
-  memcpy(day->head.bytes + DAY_LEN, time, sizeof time);
-  memcpy(day->head.over + DAY_LEN, over, sizeof over);
-}
-
-static const char *take_text_time(const struct mr_json_col *col, uint8_t kind, const char *p,
+static const char *take_text_time(const struct mr_fill_col *col, uint8_t kind, const char *p,
                                   int64_t *dst) {
   const char *end = mr_scan_string(p);
   if (*end != '"') return NULL;
   size_t len = (size_t)(end - p);
-  int rc = kind == MR_JSON_PATTERN ? mr_time_pattern_parse(col->conf->pattern, p, len, dst)
-                                   : mr_duration_parse_us(p, len, dst);
+  int rc = kind == MR_VALUE_PATTERN ? mr_time_pattern_parse(col->conf->pattern, p, len, dst)
+                                    : mr_duration_parse_us(p, len, dst);
   return rc == 0 ? end + 1 : NULL;
 }
 
@@ -123,33 +104,33 @@ static const char *skip_blanks(const char *p) {
 }
 
 static bool is_text(uint8_t kind) {
-  return kind == MR_JSON_STR || kind == MR_JSON_CODE || kind == MR_JSON_RFC3339 ||
-         kind == MR_JSON_PATTERN || kind == MR_JSON_DURATION || kind == MR_JSON_CHECK_STR ||
+  return kind == MR_VALUE_STR || kind == MR_VALUE_CODE || kind == MR_VALUE_RFC3339 ||
+         kind == MR_VALUE_PATTERN || kind == MR_VALUE_DURATION || kind == MR_JSON_CHECK_STR ||
          kind == MR_JSON_ESCAPED_CODE || kind == MR_JSON_SKIP_STR;
 }
 
-static const char *take_elem(struct mr_json *json, const struct mr_json_col *col, const char *p,
+static const char *take_elem(struct mr_json *json, const struct mr_fill_col *col, const char *p,
                              struct mr_json_elem *elem) {
   struct mr_json_value *v = &elem->value;
   elem->null = memcmp(p, "null", 4) == 0;
   if (elem->null) return p + 4;
   if (is_text(col->elem) && *p++ != '"') return NULL;
   switch (col->elem) {
-  case MR_JSON_CODE:
+  case MR_VALUE_CODE:
     return col->codes->plain ? mr_json_take_code(col->codes, p, &v->code)
                              : mr_json_take_long_code(col->codes, p, &v->code);
-  case MR_JSON_RFC3339: return mr_json_take_rfc3339(&json->day, p, &v->i64);
-  case MR_JSON_STR: return take_text(json, p, &v->str.p, &v->str.len);
-  case MR_JSON_INT64: return mr_json_take_int64(p, &v->i64);
-  case MR_JSON_DOUBLE: return mr_json_take_double(p, &v->f64);
-  case MR_JSON_BOOL: return mr_json_take_bool(p, &v->b);
-  case MR_JSON_UNIX: return mr_json_take_unix(col->unix_us, p, &v->i64);
+  case MR_VALUE_RFC3339: return mr_json_take_rfc3339(&json->day, p, &v->i64);
+  case MR_VALUE_STR: return take_text(json, p, &v->str.p, &v->str.len);
+  case MR_VALUE_INT64: return mr_json_take_int64(p, &v->i64);
+  case MR_VALUE_DOUBLE: return mr_json_take_double(p, &v->f64);
+  case MR_VALUE_BOOL: return mr_json_take_bool(p, &v->b);
+  case MR_VALUE_UNIX: return mr_json_take_unix(col->unix_us, p, &v->i64);
   default: return take_text_time(col, col->elem, p, &v->i64);
   }
 }
 
 /* A list; its elements wait for the commit. */
-static const char *take_list(struct mr_json *json, const struct mr_json_col *col, const char *p,
+static const char *take_list(struct mr_json *json, const struct mr_fill_col *col, const char *p,
                              struct mr_list *dst) {
   struct mr_json_list *l = &json->lists[json->list_cnt];
   *l = (struct mr_json_list){dst, col, json->elem_cnt, 0, 0};
@@ -176,27 +157,27 @@ static const char *take_list(struct mr_json *json, const struct mr_json_col *col
 /* The value of a slot into the row; NULL: it is not what it was. p is behind an opening quote. */
 static inline const char *take_value(struct mr_json *json, const struct mr_json_slot *slot,
                                      const char *p, uint32_t row) {
-  uint8_t *dst = json->dst[slot->col];
+  uint8_t *dst = json->fill.dst[slot->col];
   int64_t *w8 = (int64_t *)(void *)dst + row;
   bool flag;
   switch (slot->kind) {
   case MR_JSON_CHECK_STR:
   case MR_JSON_SKIP_STR: return mr_json_take_checked(p);
-  case MR_JSON_CODE: return mr_json_take_code(slot->codes, p, dst + row);
+  case MR_VALUE_CODE: return mr_json_take_code(slot->codes, p, dst + row);
   case MR_JSON_ESCAPED_CODE: return mr_json_take_long_code(slot->codes, p, dst + row);
-  case MR_JSON_RFC3339: return mr_json_take_rfc3339(&json->day, p, w8);
-  case MR_JSON_STR: return take_str(json, p, (struct mr_str *)(void *)dst + row);
-  case MR_JSON_INT64: return mr_json_take_int64(p, w8);
-  case MR_JSON_DOUBLE: return mr_json_take_double(p, (double *)(void *)w8);
-  case MR_JSON_BOOL:
+  case MR_VALUE_RFC3339: return mr_json_take_rfc3339(&json->day, p, w8);
+  case MR_VALUE_STR: return take_str(json, p, (struct mr_str *)(void *)dst + row);
+  case MR_VALUE_INT64: return mr_json_take_int64(p, w8);
+  case MR_VALUE_DOUBLE: return mr_json_take_double(p, (double *)(void *)w8);
+  case MR_VALUE_BOOL:
     p = mr_json_take_bool(p, &flag);
-    if (p) mr_json_put_bit((uint64_t *)(void *)dst, row, flag);
+    if (p) mr_fill_bit((uint64_t *)(void *)dst, row, flag);
     return p;
-  case MR_JSON_UNIX: return mr_json_take_unix(json->cols[slot->col].unix_us, p, w8);
-  case MR_JSON_PATTERN:
-  case MR_JSON_DURATION: return take_text_time(&json->cols[slot->col], slot->kind, p, w8);
-  case MR_JSON_LIST:
-    return take_list(json, &json->cols[slot->col], p, (struct mr_list *)(void *)dst + row);
+  case MR_VALUE_UNIX: return mr_json_take_unix(json->fill.cols[slot->col].unix_us, p, w8);
+  case MR_VALUE_PATTERN:
+  case MR_VALUE_DURATION: return take_text_time(&json->fill.cols[slot->col], slot->kind, p, w8);
+  case MR_VALUE_LIST:
+    return take_list(json, &json->fill.cols[slot->col], p, (struct mr_list *)(void *)dst + row);
   default: return mr_json_skip(p, 1);
   }
 }
@@ -214,9 +195,9 @@ static const char *take_null(struct mr_json *json, const struct mr_json_template
       memcmp(p + len, "null", 4) != 0)
     return NULL;
   if (slot->kind < MR_JSON_SKIP_STR) {
-    const struct mr_json_col *col = &json->cols[slot->col];
+    const struct mr_fill_col *col = &json->fill.cols[slot->col];
     if (!col->null_ok && !col->conf->def.given) return NULL;
-    mr_json_put_missing(json, slot->col, row);
+    mr_fill_missing(&json->fill, slot->col, row);
   }
   return p + len + 4;
 }
@@ -239,8 +220,8 @@ static inline const char *take_line(struct mr_json *json, const struct mr_json_t
 /* What is not done for every row: strings on the heap, nulls, fields that the line has not. */
 static bool finish_row(struct mr_json *json, const struct mr_json_template *t, const char *p,
                        uint32_t len, uint32_t row) {
-  for (uint32_t i = 0; i < t->absent_cnt; i++) mr_json_put_missing(json, t->absent[i], row);
-  bool was_empty = json->batch->heap_cnt == 0;
+  for (uint32_t i = 0; i < t->absent_cnt; i++) mr_fill_missing(&json->fill, t->absent[i], row);
+  bool was_empty = json->fill.batch->heap_cnt == 0;
   if (mr_json_commit(json, row, p, len)) return true;
   json->full_at = p;
   json->full_was_empty = was_empty;
@@ -250,15 +231,15 @@ static bool finish_row(struct mr_json *json, const struct mr_json_template *t, c
 /* The whole line at p, alone; what follows it, or NULL. */
 static const char *run_line(struct mr_json *json, const struct mr_json_template *t,
                             const struct mr_lines *lines, const char *p, uint32_t row) {
-  json->pend_cnt = json->null_cnt = json->list_cnt = json->elem_cnt = 0;
+  json->fill.pend_cnt = json->fill.null_cnt = json->list_cnt = json->elem_cnt = 0;
   json->scratch_used = 0;
   const char *q = take_line(json, t, p, row);
   if (!q) return NULL;
   uint32_t len = (uint32_t)(q - p);
   if (*q == '\r') q++;
   if (*q != '\n' || q == lines->end || len > lines->max_line) return NULL;
-  bool extra = t->absent_cnt || json->conf.raw_col >= 0;
-  if (extra || (json->pend_cnt | json->null_cnt | json->list_cnt)) {
+  bool extra = t->absent_cnt || json->fill.conf.raw_col >= 0;
+  if (extra || (json->fill.pend_cnt | json->fill.null_cnt | json->list_cnt)) {
     if (!finish_row(json, t, p, len, row)) return NULL;
   }
   return q + 1;
@@ -269,12 +250,12 @@ static const char *run_line(struct mr_json *json, const struct mr_json_template 
 static bool finish_line(struct mr_json *json, const struct mr_json_template *t, uint32_t i,
                         uint32_t row) {
   struct mr_json_group *g = &json->group;
-  json->pend_cnt = json->null_cnt = json->list_cnt = 0;
+  json->fill.pend_cnt = json->fill.null_cnt = json->list_cnt = 0;
   for (uint32_t k = 0; k < t->slot_cnt && g->heap >> i & 1; k++) {
-    if (t->slots[k].kind != MR_JSON_STR) continue;
-    struct mr_str *s = (struct mr_str *)json->dst[t->slots[k].col] + row;
+    if (t->slots[k].kind != MR_VALUE_STR) continue;
+    struct mr_str *s = (struct mr_str *)json->fill.dst[t->slots[k].col] + row;
     if (s->len <= MR_STR_INLINE) continue;
-    mr_json_put_str(json, s, g->line[0] + s->u.ref.off, s->len);
+    mr_fill_str(&json->fill, s, g->line[0] + s->u.ref.off, s->len);
     g->heap_sz -= s->len;
   }
   return finish_row(json, t, g->line[i], (uint32_t)(g->at[i] - g->line[i]), row);
@@ -283,18 +264,18 @@ static bool finish_line(struct mr_json *json, const struct mr_json_template *t, 
 /* Room for all that is left of the group's strings, and for what the copy overwrites behind them;
  * NULL: the heap's last block has not as much. */
 static uint8_t *group_heap(struct mr_json *json) {
-  const struct mr_batch *b = json->batch;
+  const struct mr_batch *b = json->fill.batch;
   uint64_t sz = json->group.heap_sz;
   if (!sz || !b->heap_cnt || mr_align_up(b->heap_used, 8) + sz + MOVE_SLACK > b->heap_last_sz)
     return NULL;
-  return mr_batch_heap(json->pool, json->batch, (uint32_t)sz + MOVE_SLACK);
+  return mr_batch_heap(json->fill.pool, json->fill.batch, (uint32_t)sz + MOVE_SLACK);
 }
 
 /* The lines of the group; how many of them are rows. */
 static uint32_t finish_group(struct mr_json *json, const struct mr_json_template *t,
                              const struct mr_lines *lines, uint32_t row) {
   struct mr_json_group *g = &json->group;
-  const bool extra = t->absent_cnt || json->conf.raw_col >= 0;
+  const bool extra = t->absent_cnt || json->fill.conf.raw_col >= 0;
   const uint64_t all = g->cnt == 64 ? UINT64_MAX : (UINT64_C(1) << g->cnt) - 1;
   uint64_t todo = extra ? all : g->bad | g->heap;
   uint32_t got = g->cnt, moved = 0, heap_cnt = 0, heap_end = 0;
@@ -303,8 +284,8 @@ static uint32_t finish_group(struct mr_json *json, const struct mr_json_template
     uint32_t i = (uint32_t)__builtin_ctzll(todo);
     if (!heap && !extra && (heap = group_heap(json))) { /* strings from here on move together */
       moved = i;
-      heap_cnt = json->batch->heap_cnt;
-      heap_end = json->batch->heap_used;
+      heap_cnt = json->fill.batch->heap_cnt;
+      heap_end = json->fill.batch->heap_used;
       todo &= g->bad;
       if (!todo) break;
       i = (uint32_t)__builtin_ctzll(todo);
@@ -318,8 +299,8 @@ static uint32_t finish_group(struct mr_json *json, const struct mr_json_template
   if (heap) {
     size_t used = json->kernels->move(json, t, row, moved, got, heap);
     /* lines that are no rows leave nothing, where nothing came behind them meanwhile */
-    if (json->batch->heap_used == heap_end && json->batch->heap_cnt == heap_cnt)
-      mr_batch_heap_trim(json->batch, (uint32_t)(g->heap_sz + MOVE_SLACK - used));
+    if (json->fill.batch->heap_used == heap_end && json->fill.batch->heap_cnt == heap_cnt)
+      mr_batch_heap_trim(json->fill.batch, (uint32_t)(g->heap_sz + MOVE_SLACK - used));
   }
   return got;
 }
@@ -328,8 +309,8 @@ static void put_places(struct mr_json *json, const struct mr_lines *lines, uint6
                        uint32_t row, uint32_t cnt) {
   const struct mr_json_group *g = &json->group;
   for (uint32_t i = 0; i < cnt; i++) {
-    json->row_pos[row + i] = lines->pos + (uint64_t)(g->line[i] - lines->p);
-    json->row_line[row + i] = line + i;
+    json->fill.row_pos[row + i] = lines->pos + (uint64_t)(g->line[i] - lines->p);
+    json->fill.row_line[row + i] = line + i;
   }
 }
 
@@ -379,7 +360,7 @@ static uint32_t run_template(struct mr_json *json, const struct mr_json_template
   g->max_line = lines->max_line;
   while (row < row_max && p < lines->end) {
     uint32_t got = take_lines(json, t, lines, p, row, row_max - row);
-    if (json->row_pos) put_places(json, lines, line, row, got);
+    if (json->fill.row_pos) put_places(json, lines, line, row, got);
     p = g->line[got];
     row += got;
     line += got;
@@ -408,8 +389,8 @@ uint32_t mr_json_templates_run(struct mr_json *json, struct mr_lines *lines, uin
     i = UINT32_MAX; /* the newest first */
   }
   if (from == 0 && row) {
-    json->batch->pos = pos;
-    json->batch->line = line;
+    json->fill.batch->pos = pos;
+    json->fill.batch->line = line;
   }
   json->counts.template_rows += row - from;
   json->credit += row - from;
@@ -424,16 +405,16 @@ void mr_json_templates_init(struct mr_json *json, struct mr_arena *arena) {
   for (uint32_t i = 0; i <= MR_JSON_TEMPLATES; i++) {
     struct mr_json_template *t = &json->templates[i];
     t->slots = MR_NEW(arena, struct mr_json_slot, MR_JSON_SLOTS_MAX + 1);
-    t->absent = MR_NEW(arena, uint16_t, json->col_cnt + 1);
+    t->absent = MR_NEW(arena, uint16_t, json->fill.col_cnt + 1);
     t->text = MR_NEW(arena, char, MR_JSON_TEXT_SZ);
   }
   json->credit = CREDIT_MAX;
-  init_day(&json->day);
+  mr_day_init(&json->day);
   json->group_max = MR_JSON_GROUP;
   json->alone_next = ALONE_MIN;
-  json->kernels = json->conf.isa == MR_ISA_V4   ? &mr_json_kernels_v4
-                  : json->conf.isa == MR_ISA_V3 ? &mr_json_kernels_v3
-                                                : &mr_json_kernels_v2;
+  json->kernels = json->fill.conf.isa == MR_ISA_V4   ? &mr_json_kernels_v4
+                  : json->fill.conf.isa == MR_ISA_V3 ? &mr_json_kernels_v3
+                                                     : &mr_json_kernels_v2;
 }
 
 /* Ends the slot's text: `len` bytes from p, and the quote that a value of this kind begins with. */
@@ -462,12 +443,13 @@ static bool set_kind(struct mr_json *json, struct mr_json_slot *slot, const char
   struct mr_json_cell *cell = &json->cells[key->col];
   if (cell->slotted) return false; /* the same field twice */
   cell->slotted = true;
-  if (!json->cols[key->col].checked) return true;
-  slot->kind = json->cols[key->col].kind;
+  if (!json->fill.cols[key->col].checked) return true;
+  slot->kind = json->fill.cols[key->col].kind;
   slot->col = (uint16_t)key->col;
-  slot->codes = json->cols[key->col].codes;
-  if (slot->kind == MR_JSON_CODE && !slot->codes->plain) slot->kind = MR_JSON_ESCAPED_CODE;
-  if (slot->kind == MR_JSON_STR && !json->cols[key->col].needed) slot->kind = MR_JSON_CHECK_STR;
+  slot->codes = json->fill.cols[key->col].codes;
+  if (slot->kind == MR_VALUE_CODE && !slot->codes->plain) slot->kind = MR_JSON_ESCAPED_CODE;
+  if (slot->kind == MR_VALUE_STR && !json->fill.cols[key->col].needed)
+    slot->kind = MR_JSON_CHECK_STR;
   return true;
 }
 
@@ -500,7 +482,7 @@ static bool same_template(const struct mr_json_template *a, const struct mr_json
 }
 
 static bool is_grouped(uint8_t kind) {
-  return kind != MR_JSON_LIST && kind != MR_JSON_PATTERN && kind != MR_JSON_DURATION &&
+  return kind != MR_VALUE_LIST && kind != MR_VALUE_PATTERN && kind != MR_VALUE_DURATION &&
          kind != MR_JSON_ESCAPED_CODE;
 }
 
@@ -521,10 +503,11 @@ void mr_json_templates_learn(struct mr_json *json, const struct mr_line *line) {
   json->credit -= LEARN_COST;
   struct mr_json_template *t = &json->templates[MR_JSON_TEMPLATES];
   t->slot_cnt = t->absent_cnt = t->text_used = 0;
-  for (uint32_t c = 0; c < json->col_cnt; c++) json->cells[c].slotted = false;
+  for (uint32_t c = 0; c < json->fill.col_cnt; c++) json->cells[c].slotted = false;
   if (!learn_fields(json, t, line->p, line->p + line->len)) return;
-  for (uint32_t c = 0; c < json->col_cnt; c++) {
-    if (json->cols[c].checked && !json->cells[c].slotted) t->absent[t->absent_cnt++] = (uint16_t)c;
+  for (uint32_t c = 0; c < json->fill.col_cnt; c++) {
+    if (json->fill.cols[c].checked && !json->cells[c].slotted)
+      t->absent[t->absent_cnt++] = (uint16_t)c;
   }
   t->grouped = true;
   for (uint32_t i = 0; i < t->slot_cnt; i++) t->grouped &= is_grouped(t->slots[i].kind);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "format/codes.h"
+
 #include "base/rng.h"
-#include "format/json_private.h"
 
 #define SHORT_MAX 15u /* bytes of a text that the table holds */
 #define TRIES     256u
@@ -18,14 +19,14 @@ static void make_entry(uint8_t entry[16], const char *p, uint32_t len) {
   entry[15] = (uint8_t)len;
 }
 
-static uint32_t first_slot(const struct mr_json_codes *codes, const uint8_t entry[16]) {
+static uint32_t first_slot(const struct mr_codes *codes, const uint8_t entry[16]) {
   uint64_t low;
   memcpy(&low, entry, 8);
-  return (uint32_t)mr_json_codes_slot(codes, low);
+  return (uint32_t)mr_codes_slot(codes, low);
 }
 
 /* Fills the table; returns how many texts do not stand in their first place. */
-static uint32_t fill(struct mr_json_codes *codes) {
+static uint32_t fill(struct mr_codes *codes) {
   uint32_t moved = 0;
   for (uint32_t i = 0; i <= codes->mask; i++) memset(codes->entries[i], 0xff, 16);
   for (uint32_t c = 0; c < codes->texts->cnt; c++) {
@@ -52,7 +53,7 @@ static uint64_t first_word(const struct mr_enum *texts, uint32_t c) {
 
 /* Puts the texts into their places in the table of codes->mask + 1; false: two have the same. Empty
  * places hold a newline, which no line has. */
-static bool fill_quick(const struct mr_json_codes *codes, struct mr_json_quick *table) {
+static bool fill_quick(const struct mr_codes *codes, struct mr_codes_quick *table) {
   memset(table, 0, (codes->mask + 1) * sizeof *table);
   for (uint32_t i = 0; i <= codes->mask; i++) {
     table[i].text[0] = '\n';
@@ -60,7 +61,7 @@ static bool fill_quick(const struct mr_json_codes *codes, struct mr_json_quick *
   }
   for (uint32_t c = 0; c < codes->texts->cnt; c++) {
     uint64_t low = first_word(codes->texts, c) & codes->quick_bytes;
-    struct mr_json_quick *q = &table[low * codes->quick_factor >> codes->quick_shift];
+    struct mr_codes_quick *q = &table[low * codes->quick_factor >> codes->quick_shift];
     uint32_t len = codes->texts->lens[c];
     if (q->len) return false;
     memcpy(q->text, codes->texts->texts[c], len);
@@ -73,7 +74,7 @@ static bool fill_quick(const struct mr_json_codes *codes, struct mr_json_quick *
 }
 
 /* Of one_of with short texts that need no escape. */
-static void make_quick(struct mr_json_codes *codes, struct mr_arena *arena) {
+static void make_quick(struct mr_codes *codes, struct mr_arena *arena) {
   uint32_t least = SHORT_MAX;
   for (uint32_t c = 0; c < codes->texts->cnt; c++) {
     if (codes->texts->lens[c] > SHORT_MAX) return;
@@ -81,8 +82,8 @@ static void make_quick(struct mr_json_codes *codes, struct mr_arena *arena) {
   }
   codes->quick_bytes = least >= 7 ? UINT64_MAX : (UINT64_C(1) << (least + 1) * 8) - 1;
   codes->quick_shift = codes->shift;
-  struct mr_json_quick *table =
-      mr_arena_alloc(arena, (codes->mask + 1) * sizeof(struct mr_json_quick));
+  struct mr_codes_quick *table =
+      mr_arena_alloc(arena, (codes->mask + 1) * sizeof(struct mr_codes_quick));
   for (uint32_t i = 0; i < TRIES; i++) {
     codes->quick_factor = mr_rng_at(2, i) | 1;
     if (!fill_quick(codes, table)) continue;
@@ -91,8 +92,8 @@ static void make_quick(struct mr_json_codes *codes, struct mr_arena *arena) {
   }
 }
 
-struct mr_json_codes *mr_json_codes_create(struct mr_arena *arena, const struct mr_enum *texts) {
-  struct mr_json_codes *codes = MR_NEW(arena, struct mr_json_codes, 1);
+struct mr_codes *mr_codes_create(struct mr_arena *arena, const struct mr_enum *texts) {
+  struct mr_codes *codes = MR_NEW(arena, struct mr_codes, 1);
   uint32_t bits = 4;
   while ((1u << bits) < texts->cnt * 4) bits++;
   codes->texts = texts;
@@ -119,7 +120,7 @@ struct mr_json_codes *mr_json_codes_create(struct mr_arena *arena, const struct 
   return codes;
 }
 
-int32_t mr_json_codes_find(const struct mr_json_codes *codes, const char *p, uint32_t len) {
+int32_t mr_codes_find(const struct mr_codes *codes, const char *p, uint32_t len) {
   if (len > SHORT_MAX) {
     for (uint32_t c = 0; c < codes->texts->cnt; c++) {
       if (codes->texts->lens[c] == len && memcmp(codes->texts->texts[c], p, len) == 0)
@@ -129,7 +130,7 @@ int32_t mr_json_codes_find(const struct mr_json_codes *codes, const char *p, uin
   }
   uint64_t low;
   struct mr_scan_entry e = mr_scan_entry(p, len, &low);
-  for (uint64_t i = mr_json_codes_slot(codes, low);; i = (i + 1) & codes->mask) {
+  for (uint64_t i = mr_codes_slot(codes, low);; i = (i + 1) & codes->mask) {
     if (mr_scan_entry_equal(e, codes->entries[i])) return codes->codes[i];
     if (codes->entries[i][15] == 0xff) return -1;
   }
