@@ -326,8 +326,10 @@ static void make_heads(struct mr_run *run) {
          k-- > 0;) { /* downstream first: what is on its way goes before new input */
       struct mr_instance *inst = w->insts[k];
       for (uint32_t j = 0; j < inst->in_cnt; j++)
-        if (inst->ins[j].link) w->heads[w->head_cnt++] = (struct mr_head){inst, (int32_t)j};
-      if (inst->op->kind == MR_OP_SOURCE) w->heads[w->head_cnt++] = (struct mr_head){inst, -1};
+        if (inst->ins[j].link)
+          w->heads[w->head_cnt++] = (struct mr_head){inst, (int32_t)j, UINT64_MAX};
+      if (inst->op->kind == MR_OP_SOURCE)
+        w->heads[w->head_cnt++] = (struct mr_head){inst, -1, UINT64_MAX};
     }
   }
 }

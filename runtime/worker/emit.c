@@ -264,6 +264,7 @@ void mr_emit_batch(struct mr_op_ctx *ctx, uint32_t output, struct mr_batch *batc
   msg->sel_cnt = msg->row_cnt;
   msg->sel_off = 0;
   out->held = batch;
+  inst->held_cnt++;
   if (output == MR_OUT_MAIN) ctx->counts.rows_out += msg->row_cnt;
   mr_view_of_batch(&inst->run->region, batch, out->cols, &out->view);
   publish(inst, output, &out->view, batch);
@@ -279,6 +280,7 @@ void mr_emit_mixed(struct mr_op_ctx *ctx, uint32_t output, struct mr_batch *batc
   }
   MR_ASSERT(!out->held && view->batch == batch);
   out->held = batch;
+  inst->held_cnt++;
   if (output == MR_OUT_MAIN) ctx->counts.rows_out += view->sel_cnt;
   out->view = *view;
   limit_frontiers(inst, view->partition, &out->view.frontier_in, &out->view.frontier_out);
@@ -301,6 +303,10 @@ bool mr_out_frontier(struct mr_instance *inst, struct mr_outp *out, uint32_t par
     if (!f->carried || (f->us >= frontier_us && f->idle == idle)) continue;
     if (to->phase != MR_PHASE_IDLE || to->pending_cnt) {
       all = false;
+      continue;
+    }
+    if (mr_instance_only_notes_time(to)) {
+      mr_instance_note_frontier(to, out->edges[i].input, partition, frontier_us, idle);
       continue;
     }
     mr_worker_switch(inst->worker, to);

@@ -148,6 +148,7 @@ struct mr_instance {
   uint32_t in_cnt, in_ended;
   struct mr_outp outs[MR_OUTS_MAX];
   uint32_t out_cnt;
+  uint32_t held_cnt; /* outputs that hold an emitted batch */
   uint32_t pending_cnt;
   struct mr_need *needs; /* for one view on each output */
   uint32_t need_cnt;
@@ -164,7 +165,6 @@ struct mr_instance {
   int64_t vtime_us; /* last planned time under the virtual clock */
   uint64_t last_row_ns;
   bool source_idle, source_done, source_ended; /* done: it said END */
-  uint32_t source_rows_prev;                   /* rows of its last poll */
   uint64_t rows_left, rows_taken;              /* --count: this poll may take; taken so far */
 
   /* error rows */
@@ -200,6 +200,11 @@ void mr_instance_give_tick(struct mr_instance *inst, int64_t at_us);
 enum mr_poll mr_instance_poll(struct mr_instance *inst);
 /* True when the direct readers of all outputs are idle; then held batches are released. */
 bool mr_instance_clear(struct mr_instance *inst);
+/* Whether the readers of frontiers alone are told so: nothing but its own watermark follows. */
+bool mr_instance_only_notes_time(const struct mr_instance *inst);
+/* Tells such an instance, which is idle, about time. */
+void mr_instance_note_frontier(struct mr_instance *inst, uint32_t in, uint32_t partition,
+                               int64_t frontier_us, bool idle);
 /* True when one view can be emitted on each output: direct readers are idle, links and pools have
  * room. */
 bool mr_instance_ready(struct mr_instance *inst);

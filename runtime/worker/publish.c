@@ -40,6 +40,7 @@ static uint32_t describe_paths(struct mr_run *run, struct mr_stats_path_conf *pa
 static void attach_paths(struct mr_run *run) {
   const struct mr_plan *plan = run->plan;
   uint32_t at = 0;
+  if (run->conf.no_stats) return;
   for (uint32_t i = 0; i < plan->path_cnt; i++) {
     const struct mr_plan_node *sink = &plan->nodes[plan->paths[i].sink];
     for (uint32_t k = 0; k < sink->instance_cnt; k++, at++) {

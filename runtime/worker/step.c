@@ -7,16 +7,26 @@
 
 /* ---- readiness ---- */
 
+/* Readers of the output on this worker have nothing of it any more. */
+static bool readers_idle(const struct mr_outp *out) {
+  for (uint32_t e = 0; e < out->edge_cnt; e++) {
+    const struct mr_instance *to = out->edges[e].to;
+    if (to->phase != MR_PHASE_IDLE || to->ins[out->edges[e].input].pending) return false;
+  }
+  return true;
+}
+
 bool mr_instance_clear(struct mr_instance *inst) {
+  /* The usual case: nobody is at work but those who called each other down to here. */
+  bool alone = inst->worker->busy_cnt == inst->worker->call_cnt;
+  if (alone && !inst->held_cnt) return true;
   for (uint32_t o = 0; o < inst->out_cnt; o++) {
     struct mr_outp *out = &inst->outs[o];
-    for (uint32_t e = 0; e < out->edge_cnt; e++) {
-      struct mr_instance *to = out->edges[e].to;
-      if (to->phase != MR_PHASE_IDLE || to->ins[out->edges[e].input].pending) return false;
-    }
+    if (!alone && !readers_idle(out)) return false;
     if (out->held) {
       mr_batch_release(inst->worker, out->held);
       out->held = NULL;
+      inst->held_cnt--;
     }
   }
   return true;
@@ -47,8 +57,7 @@ bool mr_instance_ready(struct mr_instance *inst) {
 /* ---- taking items ---- */
 
 static void set_phase(struct mr_instance *inst, enum mr_phase phase) {
-  if (inst->phase == MR_PHASE_IDLE && phase != MR_PHASE_IDLE) inst->worker->busy_cnt++;
-  if (inst->phase != MR_PHASE_IDLE && phase == MR_PHASE_IDLE) inst->worker->busy_cnt--;
+  inst->worker->busy_cnt += (phase != MR_PHASE_IDLE) - (inst->phase != MR_PHASE_IDLE);
   inst->phase = phase;
 }
 
@@ -263,13 +272,18 @@ static bool drained(struct mr_instance *inst) {
 
 static void record_latency(struct mr_instance *inst) {
   const struct mr_view *v = inst->view;
+  struct mr_worker *w = inst->worker;
   struct mr_hist *hist = inst->path_hist[v->source];
   if (!hist) return;
-  uint64_t now = mr_clock_fast_ns(inst->ctx.clock);
   if (!v->row_t0) {
-    mr_hist_record_n(hist, now > v->t0_ns ? now - v->t0_ns : 0, v->sel_cnt);
+    if (w->arrival.hist) mr_worker_arrived(w, mr_clock_fast_ns(inst->ctx.clock));
+    w->arrival = (struct mr_arrival){hist, v->t0_ns, v->sel_cnt};
+    /* With one source and nothing else to ask, the step ends next, and its clock is this one. */
+    if (w->head_cnt != 1 || w->heads[0].in >= 0)
+      mr_worker_arrived(w, mr_clock_fast_ns(inst->ctx.clock));
     return;
   }
+  uint64_t now = mr_clock_fast_ns(inst->ctx.clock);
   uint64_t all[MR_BATCH_WORDS];
   const uint64_t *sel = mr_view_sel(v, all);
   MR_BITMAP_EACH(sel, mr_bitmap_words(v->row_cnt), row)
@@ -308,20 +322,40 @@ static bool combined_frontier(const struct mr_instance *inst, int64_t *frontier_
   return any && !(silent && us == MR_TIME_MAX);
 }
 
+/* Takes what an input says of a partition. Returns the watermark that follows, not below the one
+ * there is. */
+static int64_t learn_time(struct mr_instance *inst, uint32_t in, uint32_t partition,
+                          int64_t frontier_us, bool idle) {
+  struct mr_front *f = &inst->ins[in].fronts[partition];
+  int64_t frontier;
+  f->idle = idle;
+  if (frontier_us > f->us) f->us = frontier_us;
+  combine_partition(inst, partition);
+  inst->quiet = !combined_frontier(inst, &frontier);
+  if (inst->quiet || frontier == MR_TIME_NONE) return inst->watermark_us;
+  int64_t wm = mr_time_sub(frontier, inst->node->op_plan.delay_us);
+  return wm > inst->watermark_us ? wm : inst->watermark_us;
+}
+
+bool mr_instance_only_notes_time(const struct mr_instance *inst) {
+  const struct mr_op *op = inst->op;
+  bool ticks = inst->ctx.virtual_clock && inst->node->op_plan.every_us && op->tick;
+  return op->kind == MR_OP_SINK && !op->advance && !ticks && !inst->failed;
+}
+
+void mr_instance_note_frontier(struct mr_instance *inst, uint32_t in, uint32_t partition,
+                               int64_t frontier_us, bool idle) {
+  if (!inst->parts_carried[partition]) return;
+  inst->watermark_us = learn_time(inst, in, partition, frontier_us, idle);
+}
+
 /* Takes the item's frontier; calls advance when the watermark rises. False: no room for what
  * advance may emit; call again. */
 static bool take_time(struct mr_instance *inst) {
   inst->phase = MR_PHASE_FORWARD;
   if (inst->item != MR_ITEM_VIEW && inst->item != MR_ITEM_FRONTIER) return true;
   if (!inst->parts_carried[inst->partition]) return true; /* error rows have no time */
-  struct mr_front *f = &inst->ins[inst->item_in].fronts[inst->partition];
-  f->idle = inst->item_idle;
-  if (inst->frontier_us > f->us) f->us = inst->frontier_us;
-  combine_partition(inst, inst->partition);
-  int64_t frontier;
-  inst->quiet = !combined_frontier(inst, &frontier);
-  if (inst->quiet || frontier == MR_TIME_NONE) return true;
-  int64_t wm = mr_time_sub(frontier, inst->node->op_plan.delay_us);
+  int64_t wm = learn_time(inst, inst->item_in, inst->partition, inst->frontier_us, inst->item_idle);
   if (wm <= inst->watermark_us) return true;
   bool calls = inst->op->advance && !inst->failed;
   if (calls && !mr_instance_ready(inst)) {
@@ -371,6 +405,7 @@ static void finish_item(struct mr_instance *inst) {
   inst->view = NULL;
   inst->item = MR_ITEM_NONE;
   set_phase(inst, MR_PHASE_IDLE);
+  inst->worker->call_cnt--;
   if (!end) return;
   inst->ended = true;
   inst->worker->live_cnt--;
@@ -397,11 +432,13 @@ static bool reject_done(struct mr_instance *inst) {
   return true;
 }
 
-bool mr_instance_run(struct mr_instance *inst) {
+/* Goes through the phases; true when the instance is idle. */
+static bool run_phases(struct mr_instance *inst) {
   for (;;) {
     switch (inst->phase) {
     case MR_PHASE_IDLE:
       if (!next_pending(inst)) return true;
+      inst->worker->call_cnt += inst->phase != MR_PHASE_IDLE;
       break;
     case MR_PHASE_START:
       if (!inst->failed && !mr_instance_ready(inst)) return false;
@@ -438,6 +475,14 @@ bool mr_instance_run(struct mr_instance *inst) {
   }
 }
 
+bool mr_instance_run(struct mr_instance *inst) {
+  struct mr_worker *w = inst->worker;
+  w->call_cnt += inst->phase != MR_PHASE_IDLE;
+  bool idle = run_phases(inst);
+  if (!idle) w->call_cnt--; /* it has stopped, and is at work without being called */
+  return idle;
+}
+
 /* ---- sources ---- */
 
 /* What the item of a source says about its partition. */
@@ -462,10 +507,12 @@ enum mr_poll mr_instance_poll(struct mr_instance *inst) {
   set_phase(inst, MR_PHASE_CLEAR);
   inst->item = MR_ITEM_POLL;
   inst->view = NULL;
+  inst->worker->call_cnt++;
   if (inst->error_batch)
     mr_instance_reject_flush(inst);
   else
     result = inst->op->poll(ctx);
+  inst->worker->call_cnt--;
   if (ctx->counts.rows_out != before) { /* instances that got none of the rows hear of time too */
     set_source_time(inst, MR_ITEM_POLL, inst->source_frontier_us, false);
     inst->phase = MR_PHASE_FORWARD;

@@ -11,9 +11,11 @@
 #define PARK_MAX_NS UINT64_C(100000000)   /* a parked worker still beats its heart */
 #define SPIN_NS     UINT64_C(25000)       /* adaptive: polls this long before it parks */
 #define BLOCKED_NS  UINT64_C(100000)      /* parked for want of room: looks again after this */
-#define SMALL_ROWS                                                                                 \
-  256u /* smaller items are timed one in SAMPLE: two clock reads cost more than they do */
-#define SAMPLE 16u
+/* An item that takes less than QUICK_NS is timed one time in SAMPLE, at a random place among them:
+ * the clock is read twice for each step of it, which would be a good part of what is measured. */
+#define QUICK_NS    UINT64_C(4000)
+#define SAMPLE_LOG2 4u
+#define SAMPLE      (1u << SAMPLE_LOG2)
 
 void mr_worker_begin(struct mr_worker *w) {
   const struct mr_clock *clock = &w->run->conf.clock;
@@ -143,29 +145,43 @@ static void start_clock(struct mr_worker *w, struct mr_instance *inst, uint32_t 
   w->mark_ns = mr_clock_fast_ns(&w->run->conf.clock);
 }
 
-/* Starts the clock of an item; of small ones one in SAMPLE is timed, and stands for all. */
-static void item_begin(struct mr_worker *w, struct mr_instance *inst, uint32_t rows) {
-  bool small = rows < SMALL_ROWS;
-  if (small && ++w->sample < SAMPLE) {
-    w->timed = false;
-    return;
+/* Whether the next quick item is the one of SAMPLE that stands for all. */
+static bool pick_sample(struct mr_worker *w) {
+  if (w->sample == SAMPLE) {
+    w->sample = 0;
+    w->random = w->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    w->sample_at = (uint32_t)(w->random >> (64 - SAMPLE_LOG2));
   }
-  if (small) w->sample = 0;
-  start_clock(w, inst, small ? SAMPLE : 1);
+  return w->sample++ == w->sample_at;
 }
 
-/* Charges what each instance took of the item; nothing when nothing was done. */
-static void item_end(struct mr_worker *w, bool did) {
-  if (!w->timed) return;
+/* Starts the clock of an item, or leaves it out. What the last one of this head took decides, so
+ * that the choice does not depend on what this one will take. */
+static void item_begin(struct mr_worker *w, struct mr_head *head) {
+  bool quick = head->item_ns < QUICK_NS;
+  w->timed = false;
+  if (!quick || pick_sample(w)) start_clock(w, head->inst, quick ? SAMPLE : 1);
+}
+
+/* Charges what each instance took since start_clock; nothing when nothing was done. Returns the
+ * sum, ns. */
+static uint64_t charge(struct mr_worker *w, bool did) {
+  uint64_t all = 0;
   mr_worker_switch(w, NULL);
   w->timed = false;
   for (uint32_t i = 0; i < w->inst_cnt; i++) {
     struct mr_instance *inst = w->insts[i];
     if (!inst->mark_ns) continue;
+    all += inst->mark_ns;
     if (did) inst->busy_ns += inst->mark_ns * w->weight;
     if (did && inst->stat) mr_hist_record_n(inst->service, inst->mark_ns, w->weight);
     inst->mark_ns = 0;
   }
+  return all;
+}
+
+static void item_end(struct mr_worker *w, struct mr_head *head, bool did) {
+  if (w->timed) head->item_ns = charge(w, did);
 }
 
 static void note_blocked(struct mr_worker *w, struct mr_instance *inst) {
@@ -182,7 +198,7 @@ static void go_on(struct mr_worker *w, struct mr_instance *inst) {
     w->did = true;
   else
     note_blocked(w, inst);
-  item_end(w, w->did);
+  if (w->timed) charge(w, w->did);
   w->did |= did;
 }
 
@@ -200,20 +216,20 @@ static void take_control(struct mr_instance *inst, uint32_t in, const struct mr_
   mr_instance_give_frontier(inst, in, partition, frontier, idle, now_us);
 }
 
-static void take_view(struct mr_worker *w, struct mr_instance *inst, uint32_t in,
-                      struct mr_msg *msg) {
-  struct mr_in *edge = &inst->ins[in];
+static void take_view(struct mr_worker *w, struct mr_head *head, struct mr_msg *msg) {
+  struct mr_instance *inst = head->inst;
+  struct mr_in *edge = &inst->ins[head->in];
   struct mr_batch *batch = (struct mr_batch *)msg;
   mr_view_of_batch(&w->run->region, batch, edge->cols, &edge->view);
-  item_begin(w, inst, edge->view.sel_cnt);
+  item_begin(w, head);
   if (edge->wait && !w->run->conf.no_stats) {
     uint64_t now = w->timed ? w->mark_ns : w->now_ns;
     mr_hist_record(edge->wait, now > msg->sent_tsc ? now - msg->sent_tsc : 0);
   }
   edge->rows_taken += edge->view.sel_cnt;
   edge->items_taken++;
-  mr_instance_give_view(inst, in, &edge->view, batch);
-  item_end(w, true);
+  mr_instance_give_view(inst, (uint32_t)head->in, &edge->view, batch);
+  item_end(w, head, true);
 }
 
 static void take_link(struct mr_worker *w, struct mr_head *head) {
@@ -232,7 +248,7 @@ static void take_link(struct mr_worker *w, struct mr_head *head) {
     struct mr_msg *msg = mr_region_ptr(&w->run->region, in->queue[in->queue_head++]);
     w->did = true;
     if (msg->kind == MR_MSG_VIEW)
-      take_view(w, inst, (uint32_t)head->in, msg);
+      take_view(w, head, msg);
     else
       take_control(inst, (uint32_t)head->in, msg);
   }
@@ -267,12 +283,12 @@ static bool count_spent(struct mr_run *run) {
   return run->conf.count && !atomic_load_explicit(&run->count_left, memory_order_relaxed);
 }
 
-static void ask_source(struct mr_worker *w, struct mr_instance *inst) {
-  item_begin(w, inst, inst->source_rows_prev);
-  uint64_t rows = inst->ctx.counts.rows_in, taken = inst->rows_taken;
+static void ask_source(struct mr_worker *w, struct mr_head *head) {
+  struct mr_instance *inst = head->inst;
+  item_begin(w, head);
+  uint64_t taken = inst->rows_taken;
   enum mr_poll result = mr_instance_poll(inst);
-  inst->source_rows_prev = (uint32_t)(inst->ctx.counts.rows_in - rows);
-  item_end(w, result != MR_POLL_IDLE);
+  item_end(w, head, result != MR_POLL_IDLE);
   settle_rows(w, inst, inst->rows_taken - taken);
   if (result != MR_POLL_IDLE)
     w->did = true;
@@ -282,7 +298,8 @@ static void ask_source(struct mr_worker *w, struct mr_instance *inst) {
   if (result == MR_POLL_IDLE && inst->ctx.virtual_clock) source_idleness(w, inst);
 }
 
-static void take_source(struct mr_worker *w, struct mr_instance *inst) {
+static void take_source(struct mr_worker *w, struct mr_head *head) {
+  struct mr_instance *inst = head->inst;
   if (inst->source_ended) return;
   if (inst->phase != MR_PHASE_IDLE) {
     note_blocked(w, inst);
@@ -297,7 +314,7 @@ static void take_source(struct mr_worker *w, struct mr_instance *inst) {
     return;
   }
   if (mr_instance_ready(inst) && claim_rows(w, inst))
-    ask_source(w, inst);
+    ask_source(w, head);
   else
     note_blocked(w, inst);
 }
@@ -324,9 +341,10 @@ bool mr_worker_step(struct mr_worker *w) {
     if (head->in >= 0)
       take_link(w, head);
     else
-      take_source(w, head->inst);
+      take_source(w, head);
   }
   uint64_t now = mr_clock_fast_ns(&w->run->conf.clock), dt = now - w->last_ns;
+  if (w->arrival.hist) mr_worker_arrived(w, now);
   if (w->did) {
     w->busy_ns += dt;
   } else if (w->blocked || w->busy_cnt) {

@@ -13,14 +13,22 @@
 
 struct mr_head { /* something a worker takes items from */
   struct mr_instance *inst;
-  int32_t in; /* link input, -1: a source */
+  int32_t in;       /* link input, -1: a source */
+  uint64_t item_ns; /* what the last timed item took; at first more than any */
+};
+
+/* Rows that a sink got in this step, whose latency is recorded at its end. */
+struct mr_arrival {
+  struct mr_hist *hist; /* NULL: none */
+  uint64_t t0_ns, rows;
 };
 
 struct mr_worker {
   /* hot */
   uint64_t now_ns;
   int64_t now_us;    /* wall clock, advanced with now_ns */
-  uint32_t busy_cnt; /* instances that are not idle */
+  uint32_t busy_cnt; /* instances that are not idle, */
+  uint32_t call_cnt; /* and of these, those in whose call we are */
   uint32_t live_cnt; /* instances that have not ended */
   struct mr_run *run;
   uint32_t idx;
@@ -47,8 +55,11 @@ struct mr_worker {
   uint64_t busy_ns, blocked_ns, idle_ns, house_ns, loops, last_ns;
   struct mr_instance *cur; /* whose time is running; NULL: nobody's */
   uint64_t mark_ns;
-  bool timed;              /* this item is timed; small ones are sampled */
-  uint32_t sample, weight; /* items since the last timed one; how many the timed one stands for */
+  bool timed;                 /* this item is timed; quick ones are sampled */
+  uint32_t sample, sample_at; /* quick items of this round; which of them is timed */
+  uint32_t weight;            /* how many items the timed one stands for */
+  uint64_t random;
+  struct mr_arrival arrival;
   pthread_t thread;
   bool thread_started;
 };
@@ -123,6 +134,13 @@ static inline void mr_worker_switch(struct mr_worker *w, struct mr_instance *ins
     w->mark_ns = now;
   }
   w->cur = inst;
+}
+
+/* Records the latency that waits for the clock. */
+static inline void mr_worker_arrived(struct mr_worker *w, uint64_t now_ns) {
+  const struct mr_arrival *a = &w->arrival;
+  mr_hist_record_n(a->hist, now_ns > a->t0_ns ? now_ns - a->t0_ns : 0, a->rows);
+  w->arrival.hist = NULL;
 }
 
 #endif
