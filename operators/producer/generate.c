@@ -16,9 +16,10 @@
 
 /* ---- options ---- */
 
-static const char *const of_words[] = {"city", "ysb", NULL};
-static const char *const of_later[] = {"transactions", "transactions_java", "ecommerce",
-                                       "sensors",      "nexmark",           NULL};
+static const char *const of_words[] = {"city", "ysb", "transactions", "transactions_java", NULL};
+static const char *const of_later[] = {"ecommerce", "sensors", "nexmark", NULL};
+static const struct mr_gen_system *const systems[] = {
+    &mr_gen_city, &mr_gen_ysb, &mr_gen_transactions, &mr_gen_transactions_java};
 static const char *const clock_words[] = {"wall", NULL};
 
 static const struct mr_opt clock_opts[] = {
@@ -63,10 +64,16 @@ static const struct mr_opt generate_opts[] = {
      .help = "share of the rows that are broken records: dead letters"},
     {"skew", MR_OPT_DOUBLE, AT(skew), .def = "0", .min = 0, .max = 10,
      .help = "exponent of Zipf's law over the values of the key column; 0: uniform"},
+    {"users", MR_OPT_INT64, AT(users), .min = 1, .max = MR_GEN_NAMES, .given = REF(users_given),
+     .help = "users of transactions (100)"},
+    {"merchants", MR_OPT_INT64, AT(merchants), .min = 1, .max = MR_GEN_NAMES,
+     .given = REF(merchants_given), .help = "merchants of transactions (3; transactions_java 50)"},
+    {"locations", MR_OPT_INT64, AT(locations), .min = 1, .max = MR_GEN_NAMES,
+     .given = REF(locations_given), .help = "locations of transactions (50)"},
     MR_OPT_END};
 
 static const struct mr_gen_system *system_of(const struct mr_gen_conf *conf) {
-  return conf->of == 0 ? &mr_gen_city : &mr_gen_ysb;
+  return systems[conf->of];
 }
 
 /* ---- plan ---- */
@@ -80,10 +87,29 @@ struct mr_field mr_gen_enum(struct mr_op_plan *p, const char *name, const char *
   return (struct mr_field){.name = name, .type = MR_TYPE_STRING, .codes = codes};
 }
 
+/* Options that only some systems have. */
+static int check_knobs(struct mr_op_plan *p, const struct mr_gen_system *system) {
+  const struct mr_gen_conf *conf = p->conf;
+  const struct {
+    const char *name;
+    bool given;
+    enum mr_gen_knob knob;
+  } knobs[] = {{"users", conf->users_given, MR_GEN_USERS},
+               {"merchants", conf->merchants_given, MR_GEN_MERCHANTS},
+               {"locations", conf->locations_given, MR_GEN_LOCATIONS}};
+  int rc = MR_OK;
+  for (size_t i = 0; i < sizeof knobs / sizeof *knobs; i++)
+    if (knobs[i].given && !(system->knobs & knobs[i].knob))
+      rc = mr_op_error(p, mr_tree_get(p->tree, knobs[i].name), MR_CODE_KEYS_CLASH, "%s has no %s",
+                       system->name, knobs[i].name);
+  return rc;
+}
+
 static int generate_plan(struct mr_op_plan *p) {
   const struct mr_gen_conf *conf = p->conf;
   static const char *const foreign[] = {"event", "fields"};
-  int rc = MR_OK;
+  const struct mr_gen_system *system = system_of(conf);
+  int rc = check_knobs(p, system);
   for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
     struct mr_tree *at = mr_tree_get(p->tree, foreign[i]);
     if (at)
@@ -97,10 +123,11 @@ static int generate_plan(struct mr_op_plan *p) {
     rc = mr_op_error(p, NULL, MR_CODE_OUT_OF_RANGE,
                      "the shares of late, duplicate and malformed rows are more than 1 together");
   if (rc) return rc;
-  const struct mr_gen_system *system = system_of(conf);
   struct mr_op_out *out = &p->outs[MR_OUT_MAIN];
   out->schema = system->schema(p);
   out->own_batches = true;
+  out->heap = system->heap_row_max > 0;
+  out->value_max = MR_GEN_TEXT_SZ; /* of a malformed event; what the columns hold is shorter */
   if (conf->rate_given && !p->plan->runtime.virtual_clock) out->hidden = MR_HAS_T0;
   p->can_fail = conf->malformed > 0;
   return MR_OK;
@@ -122,25 +149,34 @@ static int generate_init(struct mr_op_ctx *ctx, struct mr_error *err) {
   const struct mr_gen_conf *conf = ctx->conf;
   const struct mr_plan_out *out = &ctx->node->outs[MR_OUT_MAIN];
   gen->system = system_of(conf);
+  gen->conf = conf;
+  gen->schema = out->schema;
   gen->kernels = mr_gen_kernels_of(ctx->isa);
-  gen->seed = ctx->plan->seed_given ? ctx->plan->seed : (uint64_t)conf->seed;
-  gen->extra_seed = mr_rng_at(gen->seed ^ EXTRA_STREAM, 0);
-  gen->extra = gen->system->needs_extra(out->need);
+  gen->fill = gen->system->fill[ctx->isa];
+  gen->base = ctx->region->base;
+  uint64_t seed = ctx->plan->seed_given ? ctx->plan->seed : (uint64_t)conf->seed;
+  for (uint32_t s = 0; s < MR_GEN_STREAMS; s++)
+    gen->seeds[s] = s ? mr_rng_at(seed ^ EXTRA_STREAM, s - 1) : seed;
+  gen->streams = gen->system->streams(out->need);
   gen->row_end = conf->count_given ? (uint64_t)conf->count : UINT64_MAX;
   gen->virtual_clock = ctx->virtual_clock;
   gen->period_ns = conf->rate_given ? 1e9 / conf->rate : 0;
-  gen->time_col = out->need[out->schema->event_time] ? out->schema->event_time : -1;
-  if (conf->skew > 0) gen->zipf = mr_gen_zipf(ctx->arena, gen->system->key_values, conf->skew);
+  gen->time_wanted = out->need[out->schema->event_time] ||
+                     (gen->system->derive && out->need[gen->system->time_of]);
+  gen->key_values = gen->system->key_values(conf);
+  if (conf->skew > 0) gen->zipf = mr_gen_zipf(ctx->arena, gen->key_values, conf->skew);
   if (mr_gen_faults_on(conf)) gen->past = MR_NEW(ctx->arena, struct mr_gen_past, MR_GEN_HISTORY);
   ctx->source_label = gen->system->name;
-  return gen->system->init(gen, ctx, err);
+  int rc = gen->system->init(gen, ctx, err);
+  if (!rc && conf->malformed > 0) rc = mr_gen_scratch_init(gen, ctx, err);
+  return rc;
 }
 
 /* ---- when rows are planned ---- */
 
 /* The gap behind row k, ns. */
 static uint64_t gap_ns(const struct mr_gen *gen, uint64_t k) {
-  double u = mr_rng_unit(mr_rng_at(gen->seed ^ POISSON_STREAM, k));
+  double u = mr_rng_unit(mr_rng_at(gen->seeds[0] ^ POISSON_STREAM, k));
   return (uint64_t)(mr_gen_neg_ln(1 - u) * gen->period_ns + 0.5);
 }
 
@@ -224,52 +260,27 @@ static uint32_t due_wall(struct mr_op_ctx *ctx, struct mr_gen *gen, uint32_t max
 
 /* ---- making rows ---- */
 
-void mr_gen_open(struct mr_op_ctx *ctx, struct mr_gen *gen, const struct mr_batch *b) {
-  const struct mr_schema *schema = ctx->node->outs[MR_OUT_MAIN].schema;
-  for (uint32_t c = 0; c < schema->cnt; c++)
-    gen->cols[c] = b->cols[c].data_off ? mr_region_ptr(ctx->region, b->cols[c].data_off) : NULL;
-}
-
-static void fill_columns(struct mr_gen *gen, uint32_t n) {
-  for (uint32_t at = 0; at < n; at += MR_GEN_BLOCK) {
-    struct mr_gen_block block = {gen->bits, NULL, at,
-                                 n - at < MR_GEN_BLOCK ? n - at : MR_GEN_BLOCK};
-    gen->kernels->bits(gen->seed, gen->row + at, gen->bits, block.n);
-    if (gen->extra) {
-      gen->kernels->bits(gen->extra_seed, gen->row + at, gen->more, block.n);
-      block.extra = gen->more;
-    }
-    gen->system->fill(gen, &block);
-  }
-}
-
 /* et_min and et_max are those of the column: time does not go back between rows. */
 static void fill_times(struct mr_op_ctx *ctx, struct mr_gen *gen, struct mr_batch *b, uint32_t n) {
   const struct mr_gen_conf *conf = ctx->conf;
-  int64_t *et = gen->cols[gen->time_col], first = ctx->now_us, last = ctx->now_us;
+  int64_t *et = mr_gen_times(gen), first = mr_gen_wall_stamp(gen, ctx->now_us), last = first;
+  if (!et) return;
   if (conf->clock.kind == 1) {
     first = mr_gen_stamp(&conf->clock, gen->row);
     last = mr_gen_stamp(&conf->clock, gen->row + n - 1);
     gen->kernels->ramp(first, conf->clock.step_us, et, n);
   } else if (gen->virtual_clock) {
-    first = gen->vtime_us[0];
-    last = gen->vtime_us[n - 1];
     memcpy(et, gen->vtime_us, n * sizeof *et);
+    for (uint32_t i = 0; gen->system->resolution_us > 1 && i < n; i++)
+      et[i] = mr_gen_wall_stamp(gen, et[i]);
+    first = et[0];
+    last = et[n - 1];
   } else {
     gen->kernels->ramp(first, 0, et, n);
   }
+  mr_gen_put_times(gen, et, n);
   b->et_min = first;
   b->et_max = last;
-}
-
-void mr_gen_fill_t0(struct mr_op_ctx *ctx, const struct mr_gen *gen, struct mr_batch *b,
-                    uint32_t n) {
-  struct mr_pool *pool = ctx->pools[MR_OUT_MAIN];
-  if (!pool->t0_off) return;
-  uint64_t *t0 = (uint64_t *)((uint8_t *)b + pool->t0_off);
-  for (uint32_t i = 0; i < n; i++) t0[i] = gen->start_ns + gen->planned_ns[i];
-  b->row_t0_off = mr_region_off(ctx->region, t0);
-  b->msg.t0_ns = t0[0];
 }
 
 static void fill_positions(struct mr_op_ctx *ctx, struct mr_gen *gen, struct mr_batch *b,
@@ -284,13 +295,9 @@ static void fill_positions(struct mr_op_ctx *ctx, struct mr_gen *gen, struct mr_
 }
 
 static void make_rows(struct mr_op_ctx *ctx, struct mr_gen *gen, uint32_t n) {
-  struct mr_batch *b = mr_emit_open(ctx, MR_OUT_MAIN);
-  mr_gen_open(ctx, gen, b);
-  fill_columns(gen, n);
-  if (gen->time_col >= 0) fill_times(ctx, gen, b, n);
-  mr_gen_fill_t0(ctx, gen, b, n);
+  struct mr_batch *b = mr_gen_fill_batch(ctx, gen, n, NULL);
+  fill_times(ctx, gen, b, n);
   fill_positions(ctx, gen, b, n);
-  b->msg.row_cnt = n;
   gen->row += n;
   mr_source_emit(ctx, b, MR_ET_ORDERED, gen->virtual_clock ? gen->vtime_us : NULL);
 }
@@ -301,6 +308,7 @@ static enum mr_poll generate_poll(struct mr_op_ctx *ctx) {
   uint64_t left = gen->row_end - gen->row;
   if (!left) return MR_POLL_END;
   uint32_t max = left < ctx->row_max ? (uint32_t)left : ctx->row_max;
+  max = mr_gen_rows_max(ctx, gen, max);
   bool end = false;
   uint32_t n = gen->virtual_clock ? due_virtual(ctx, gen, max) : due_wall(ctx, gen, max, &end);
   if (!n) return end || gen->virtual_clock ? MR_POLL_END : MR_POLL_IDLE;

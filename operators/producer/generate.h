@@ -13,9 +13,12 @@
 #include "base/limits.h"
 #include "worker/ctx.h"
 
-#define MR_GEN_BLOCK   256u  /* rows made at a time: their numbers stay in the L1 cache */
-#define MR_GEN_HISTORY 1024u /* rows back from which a duplicate is taken; a power of two */
-#define MR_GEN_TEXT_SZ 512u  /* bytes of an event as a JSON line, at most */
+#define MR_GEN_BLOCK   256u     /* rows made at a time: their numbers stay in the L1 cache */
+#define MR_GEN_HISTORY 1024u    /* rows back from which a duplicate is taken; a power of two */
+#define MR_GEN_TEXT_SZ 2048u    /* bytes of an event as a JSON line, at most */
+#define MR_GEN_STREAMS 6u       /* streams of numbers that a system may draw from */
+#define MR_GEN_COLS    32u      /* columns of a system, at most */
+#define MR_GEN_NAMES   1000000u /* names in a column of numbered ones, at most */
 
 /* Loops that are compiled once per x86-64 level; the same bits at every level. n is 1..1024. */
 struct mr_gen_kernels {
@@ -34,30 +37,49 @@ struct mr_gen_kernels {
 const struct mr_gen_kernels *mr_gen_kernels_of(enum mr_isa isa);
 
 struct mr_gen;
+struct mr_gen_conf;
 
-/* A run of rows to be filled: rows at..at+n-1 of the columns. */
+/* A run of rows to be filled: rows at..at+n-1 of the columns. `at` is a multiple of 64. */
 struct mr_gen_block {
-  const uint64_t *bits;  /* number of each row's event in the stream of the seed */
-  const uint64_t *extra; /* the same of a second stream; NULL unless the system asked for it */
-  uint32_t at, n;        /* n at most MR_GEN_BLOCK */
+  const uint64_t *draws[MR_GEN_STREAMS]; /* number of each row's event in the streams that the
+                                            system asked for */
+  uint32_t at, n;                        /* n at most MR_GEN_BLOCK */
+  uint8_t *heap;                         /* for long strings and lists, aligned to 8 */
+  uint32_t heap_sz;                      /* bytes there */
 };
+
+#define MR_GEN_FULL UINT32_MAX
+
+/* Fills the columns that are read (gen->cols, gen->valid), those made of event time apart. Returns
+ * the bytes of heap used; MR_GEN_FULL: there are too few, and nothing is written. The same values
+ * at every level. */
+typedef uint32_t mr_gen_fill_fn(const struct mr_gen *gen, const struct mr_gen_block *block);
 
 /* A system of events. Columns are numbered as in its schema. */
 struct mr_gen_system {
   const char *name;
-  uint32_t key_values; /* values of the key column, on which skew acts */
+  uint32_t knobs;        /* enum mr_gen_knob: options of its own */
+  uint32_t heap_row_max; /* bytes of heap that a row takes at most; 0: none */
+  int64_t resolution_us; /* of event time, where rows are stamped with the time of day */
   const struct mr_schema *(*schema)(struct mr_op_plan *p);
-  /* True when the columns that are read need the second stream. */
-  bool (*needs_extra)(const bool *need);
+  uint32_t (*key_values)(const struct mr_gen_conf *conf); /* of the key, on which skew acts */
+  /* The streams that the columns that are read need, a bit each. */
+  uint32_t (*streams)(const bool *need);
   /* Constants in the region. */
   int (*init)(struct mr_gen *gen, struct mr_op_ctx *ctx, struct mr_error *err);
-  /* Fills the columns that are read (gen->cols), event time apart. */
-  void (*fill)(const struct mr_gen *gen, const struct mr_gen_block *block);
-  /* The event as its JSON line, for records that are to be malformed; returns its length. */
-  uint32_t (*text)(const struct mr_gen *gen, uint64_t bits, uint64_t extra, int64_t stamp_us,
-                   char *out);
+  mr_gen_fill_fn *fill[MR_ISA_CNT];
+  /* Fills column time_of of rows 0..n-1 from event time; NULL: no column is made of it. */
+  void (*derive)(const struct mr_gen *gen, const int64_t *et, uint32_t n);
+  int32_t time_of;
 };
-extern const struct mr_gen_system mr_gen_city, mr_gen_ysb;
+extern const struct mr_gen_system mr_gen_city, mr_gen_ysb, mr_gen_transactions,
+    mr_gen_transactions_java;
+
+enum mr_gen_knob {
+  MR_GEN_USERS = 1,
+  MR_GEN_MERCHANTS = 2,
+  MR_GEN_LOCATIONS = 4,
+};
 
 struct mr_gen_conf {
   int of;
@@ -74,6 +96,9 @@ struct mr_gen_conf {
     int64_t by_us;
   } late;
   double duplicates, malformed, skew;
+  /* of single systems; 0: its own number */
+  int64_t users, merchants, locations;
+  bool users_given, merchants_given, locations_given;
 };
 
 struct mr_gen_past { /* a row that came out */
@@ -85,20 +110,29 @@ struct mr_gen_past { /* a row that came out */
 struct mr_gen {
   const struct mr_gen_system *system;
   const struct mr_gen_kernels *kernels;
-  uint64_t seed, extra_seed;
-  uint64_t row;     /* number of the next row */
-  uint64_t row_end; /* rows come out before it; UINT64_MAX: no end */
-  bool started, extra, virtual_clock;
-  uint64_t start_ns;          /* monotonic: the first row's planned time */
-  int64_t start_us;           /* virtual clock: the same on the graph's clock */
-  double period_ns;           /* between planned rows; 0: as fast as it can */
-  uint64_t next_ns;           /* poisson: planned time of the next row after start_ns */
-  int32_t time_col;           /* -1: nobody reads it */
-  void *cols[16];             /* of the batch being filled; NULL: nobody reads the column */
-  const struct mr_str *texts; /* the system's strings, by its own codes, in the region */
-  const uint32_t *zipf;       /* skew: upper bounds of the key's high half; NULL: uniform */
-  struct mr_gen_past *past;   /* faults: MR_GEN_HISTORY rows, by row number; NULL: no faults */
-  uint64_t bits[MR_GEN_BLOCK], more[MR_GEN_BLOCK];
+  const struct mr_gen_conf *conf;
+  const struct mr_schema *schema;
+  mr_gen_fill_fn *fill;
+  const uint8_t *base;            /* the region's, for long strings */
+  uint64_t seeds[MR_GEN_STREAMS]; /* of the streams; the first is the seed */
+  uint32_t streams;               /* those that are needed, a bit each */
+  uint64_t row;                   /* number of the next row */
+  uint64_t row_end;               /* rows come out before it; UINT64_MAX: no end */
+  bool started, virtual_clock, time_wanted;
+  uint64_t start_ns;            /* monotonic: the first row's planned time */
+  int64_t start_us;             /* virtual clock: the same on the graph's clock */
+  double period_ns;             /* between planned rows; 0: as fast as it can */
+  uint64_t next_ns;             /* poisson: planned time of the next row after start_ns */
+  void *cols[MR_GEN_COLS];      /* of the batch being filled; NULL: nobody reads the column */
+  uint64_t *valid[MR_GEN_COLS]; /* validity of the optional ones among them */
+  const struct mr_str *texts;   /* the system's strings, by its own codes, in the region */
+  const struct mr_str *names[MR_GEN_COLS]; /* strings of a column of numbered names that has too
+                                              many for codes; NULL: it has codes */
+  const uint32_t *zipf;           /* skew: upper bounds of the key's high half; NULL: uniform */
+  uint32_t key_values;            /* values of the key */
+  struct mr_gen_past *past;       /* faults: MR_GEN_HISTORY rows, by row number; NULL: no faults */
+  struct mr_gen_scratch *scratch; /* malformed rows; NULL: there are none */
+  uint64_t draws[MR_GEN_STREAMS][MR_GEN_BLOCK];
   uint64_t planned_ns[MR_BATCH_ROWS]; /* after start_ns */
   int64_t vtime_us[MR_BATCH_ROWS];
   uint64_t event[MR_BATCH_ROWS]; /* faults: number of each row's event */
@@ -110,15 +144,49 @@ struct mr_gen {
 struct mr_field mr_gen_enum(struct mr_op_plan *p, const char *name, const char *const *texts,
                             uint32_t cnt);
 
+/* Numbered names: the prefix and a number from `first` on, with at least `width` digits. */
+struct mr_gen_names {
+  const char *prefix;
+  uint32_t first, width;
+};
+/* A field of cnt such names: one_of as far as codes reach. */
+struct mr_field mr_gen_numbered(struct mr_op_plan *p, const char *name,
+                                const struct mr_gen_names *names, uint32_t cnt);
+/* The same names as strings in the region, for kernels: sets gen->names[col] unless the column has
+ * codes. MR_ERR_NOMEM. */
+int mr_gen_numbered_init(struct mr_gen *gen, struct mr_op_ctx *ctx, uint32_t col,
+                         const struct mr_gen_names *names, uint32_t cnt, struct mr_error *err);
+/* The value of an option of a single system. */
+static inline uint32_t mr_gen_knob(int64_t given, uint32_t own) {
+  return given ? (uint32_t)given : own;
+}
+
 /* Event time of event k with start and step. */
 static inline int64_t mr_gen_stamp(const struct mr_gen_clock *clock, uint64_t k) {
   return (int64_t)((uint64_t)clock->start_us + k * (uint64_t)clock->step_us);
 }
-/* Takes the batch's columns as those to be filled. */
-void mr_gen_open(struct mr_op_ctx *ctx, struct mr_gen *gen, const struct mr_batch *b);
-/* Writes the planned send times of n rows where the batch has room for them. */
-void mr_gen_fill_t0(struct mr_op_ctx *ctx, const struct mr_gen *gen, struct mr_batch *b,
-                    uint32_t n);
+/* The time of day as the system's stamp. */
+static inline int64_t mr_gen_wall_stamp(const struct mr_gen *gen, int64_t us) {
+  int64_t over = us % gen->system->resolution_us;
+  return us - (over < 0 ? over + gen->system->resolution_us : over);
+}
+
+/* ---- rows (generate_rows.c) ---- */
+
+/* How many of n rows there is surely memory for; at least MR_GEN_BLOCK of them. */
+uint32_t mr_gen_rows_max(const struct mr_op_ctx *ctx, const struct mr_gen *gen, uint32_t n);
+/* Opens a batch and fills n rows, as many as mr_gen_rows_max allows: columns and planned send
+ * times. event: the number of each row's event; NULL: gen->row and those after it. */
+struct mr_batch *mr_gen_fill_batch(struct mr_op_ctx *ctx, struct mr_gen *gen, uint32_t n,
+                                   const uint64_t *event);
+/* Where event times of the open batch are to be put; NULL: nobody reads them. mr_gen_put_times then
+ * makes what is made of them. */
+int64_t *mr_gen_times(struct mr_gen *gen);
+void mr_gen_put_times(const struct mr_gen *gen, const int64_t *et, uint32_t n);
+/* Event k, stamped stamp_us, as its JSON line; returns its length. */
+uint32_t mr_gen_text(struct mr_gen *gen, uint64_t k, int64_t stamp_us, char *out);
+/* Memory for mr_gen_text. MR_ERR_NOMEM. */
+int mr_gen_scratch_init(struct mr_gen *gen, struct mr_op_ctx *ctx, struct mr_error *err);
 
 /* ---- faults (generate_faults.c) ---- */
 

@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/rng.h"
-#include "base/text.h"
 #include "graph/compile.h"
 #include "producer/generate.h"
 
@@ -19,8 +17,9 @@ static const char *const reports[] = {"traffic congestion detected", "weather co
                                       "incident reported, emergency services notified",
                                       "construction work in progress"};
 
-static uint32_t city_of(const struct mr_gen *gen, uint64_t bits) {
-  return gen->zipf ? mr_gen_zipf_draw(gen->zipf, CITIES, bits) : mr_rng_below(bits, CITIES);
+static uint32_t city_cnt(const struct mr_gen_conf *conf) {
+  (void)conf;
+  return CITIES;
 }
 
 static const struct mr_schema *city_schema(struct mr_op_plan *p) {
@@ -34,9 +33,8 @@ static const struct mr_schema *city_schema(struct mr_op_plan *p) {
   return s;
 }
 
-static bool city_needs_extra(const bool *need) {
-  (void)need;
-  return false;
+static uint32_t city_streams(const bool *need) {
+  return need[CITY] || need[SEVERITY] || need[DESCRIPTION] || need[EVENT_TYPE];
 }
 
 /* The 16 descriptions, by the low four bits: type, then severity. */
@@ -55,38 +53,28 @@ static int city_init(struct mr_gen *gen, struct mr_op_ctx *ctx, struct mr_error 
   return MR_OK;
 }
 
-static void city_fill(const struct mr_gen *gen, const struct mr_gen_block *b) {
+static uint32_t city_fill(const struct mr_gen *gen, const struct mr_gen_block *b) {
   const struct mr_gen_kernels *k = gen->kernels;
+  const uint64_t *bits = b->draws[0];
   uint8_t *city = gen->cols[CITY], *severity = gen->cols[SEVERITY], *type = gen->cols[EVENT_TYPE];
   struct mr_str *description = gen->cols[DESCRIPTION];
-  if (city && !gen->zipf) k->high_u8(b->bits, CITIES, city + b->at, b->n);
+  if (city && !gen->zipf) k->high_u8(bits, CITIES, city + b->at, b->n);
   if (city && gen->zipf)
-    for (uint32_t i = 0; i < b->n; i++) city[b->at + i] = (uint8_t)city_of(gen, b->bits[i]);
-  if (severity) k->field_u8(b->bits, 2, 3, severity + b->at, b->n);
-  if (type) k->field_u8(b->bits, 0, 3, type + b->at, b->n);
+    for (uint32_t i = 0; i < b->n; i++)
+      city[b->at + i] = (uint8_t)mr_gen_zipf_draw(gen->zipf, CITIES, bits[i]);
+  if (severity) k->field_u8(bits, 2, 3, severity + b->at, b->n);
+  if (type) k->field_u8(bits, 0, 3, type + b->at, b->n);
   if (description)
-    for (uint32_t i = 0; i < b->n; i++) description[b->at + i] = gen->texts[b->bits[i] & 15];
-}
-
-static uint32_t city_text(const struct mr_gen *gen, uint64_t bits, uint64_t extra, int64_t stamp_us,
-                          char *out) {
-  char time[MR_TEXT_TIMESTAMP_SZ + 1];
-  time[mr_timestamp_format(time, stamp_us)] = '\0';
-  const char *severity = severities[(bits >> 2) & 3];
-  (void)extra;
-  return (uint32_t)snprintf(out, MR_GEN_TEXT_SZ,
-                            "{\"city\":\"%s\",\"severity\":\"%s\",\"timestamp\":\"%s\","
-                            "\"description\":\"%s %s\",\"event_type\":\"%s\"}",
-                            cities[city_of(gen, bits)], severity, time, severity, reports[bits & 3],
-                            types[bits & 3]);
+    for (uint32_t i = 0; i < b->n; i++) description[b->at + i] = gen->texts[bits[i] & 15];
+  return 0;
 }
 
 const struct mr_gen_system mr_gen_city = {
     .name = "city",
-    .key_values = CITIES,
+    .resolution_us = 1,
     .schema = city_schema,
-    .needs_extra = city_needs_extra,
+    .key_values = city_cnt,
+    .streams = city_streams,
     .init = city_init,
-    .fill = city_fill,
-    .text = city_text,
+    .fill = {city_fill, city_fill, city_fill},
 };

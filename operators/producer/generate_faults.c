@@ -17,7 +17,7 @@ bool mr_gen_faults_on(const struct mr_gen_conf *conf) {
 }
 
 static enum fault fault_of(const struct mr_gen *gen, const struct mr_gen_conf *conf, uint64_t k) {
-  double u = mr_rng_unit(mr_rng_at(gen->seed ^ FAULT_STREAM, k));
+  double u = mr_rng_unit(mr_rng_at(gen->seeds[0] ^ FAULT_STREAM, k));
   if (u < conf->malformed) return FAULT_MALFORMED;
   if (u < conf->malformed + conf->duplicates) return FAULT_DUPLICATE;
   return u < conf->malformed + conf->duplicates + conf->late.share ? FAULT_LATE : FAULT_NONE;
@@ -31,7 +31,7 @@ static struct mr_gen_past *past_of(struct mr_gen *gen, uint64_t k) {
 static const struct mr_gen_past *earlier_row(struct mr_gen *gen, uint64_t k) {
   uint32_t back = k < MR_GEN_HISTORY ? (uint32_t)k : MR_GEN_HISTORY - 1;
   if (!back) return NULL;
-  uint32_t from = 1 + mr_rng_below(mr_rng_at(gen->seed ^ PLACE_STREAM, k), back);
+  uint32_t from = 1 + mr_rng_below(mr_rng_at(gen->seeds[0] ^ PLACE_STREAM, k), back);
   for (uint32_t i = from; i <= back; i++)
     if (!past_of(gen, k - i)->malformed) return past_of(gen, k - i);
   for (uint32_t i = from - 1; i > 0; i--)
@@ -41,9 +41,8 @@ static const struct mr_gen_past *earlier_row(struct mr_gen *gen, uint64_t k) {
 
 static bool reject(struct mr_op_ctx *ctx, struct mr_gen *gen, uint64_t k, int64_t stamp_us) {
   char text[MR_GEN_TEXT_SZ];
-  uint32_t len = gen->system->text(gen, mr_rng_at(gen->seed, k), mr_rng_at(gen->extra_seed, k),
-                                   stamp_us, text);
-  uint32_t cut = 1 + mr_rng_below(mr_rng_at(gen->seed ^ PLACE_STREAM, k), len - 1);
+  uint32_t len = mr_gen_text(gen, k, stamp_us, text);
+  uint32_t cut = 1 + mr_rng_below(mr_rng_at(gen->seeds[0] ^ PLACE_STREAM, k), len - 1);
   return mr_source_reject(ctx, CODE_SYNTAX, "the JSON object ends early", gen->system->name, k, 0,
                           text, cut, cut);
 }
@@ -51,7 +50,7 @@ static bool reject(struct mr_op_ctx *ctx, struct mr_gen *gen, uint64_t k, int64_
 static int64_t turn_stamp(struct mr_op_ctx *ctx, const struct mr_gen *gen, uint32_t i) {
   const struct mr_gen_conf *conf = ctx->conf;
   if (conf->clock.kind == 1) return mr_gen_stamp(&conf->clock, gen->row + i);
-  return gen->virtual_clock ? gen->vtime_us[i] : ctx->now_us;
+  return mr_gen_wall_stamp(gen, gen->virtual_clock ? gen->vtime_us[i] : ctx->now_us);
 }
 
 /* Decides rows row..row+n-1; those that come out are put in event, stamp_us, pos and, moved
@@ -79,35 +78,23 @@ static uint32_t decide_rows(struct mr_op_ctx *ctx, struct mr_gen *gen, uint32_t 
   return out;
 }
 
-static void fill_columns(struct mr_gen *gen, uint32_t n) {
-  for (uint32_t at = 0; at < n; at += MR_GEN_BLOCK) {
-    struct mr_gen_block block = {gen->bits, gen->extra ? gen->more : NULL, at,
-                                 n - at < MR_GEN_BLOCK ? n - at : MR_GEN_BLOCK};
-    for (uint32_t i = 0; i < block.n; i++) {
-      gen->bits[i] = mr_rng_at(gen->seed, gen->event[at + i]);
-      if (gen->extra) gen->more[i] = mr_rng_at(gen->extra_seed, gen->event[at + i]);
-    }
-    gen->system->fill(gen, &block);
-  }
-}
-
 void mr_gen_faulty_rows(struct mr_op_ctx *ctx, struct mr_gen *gen, uint32_t n) {
   struct mr_pool *pool = ctx->pools[MR_OUT_MAIN];
   uint32_t done, out = decide_rows(ctx, gen, n, &done);
   if (done < n) gen->next_ns = gen->planned_ns[done];
   gen->row += done;
   if (!out) return;
-  struct mr_batch *b = mr_emit_open(ctx, MR_OUT_MAIN);
-  mr_gen_open(ctx, gen, b);
-  fill_columns(gen, out);
-  if (gen->time_col >= 0) memcpy(gen->cols[gen->time_col], gen->stamp_us, out * sizeof(int64_t));
-  mr_gen_fill_t0(ctx, gen, b, out);
+  struct mr_batch *b = mr_gen_fill_batch(ctx, gen, out, gen->event);
+  int64_t *et = mr_gen_times(gen);
+  if (et) {
+    if (et != gen->stamp_us) memcpy(et, gen->stamp_us, out * sizeof *et);
+    mr_gen_put_times(gen, et, out);
+  }
   b->pos = gen->pos[0];
   if (pool->pos_off) {
     uint64_t *pos = (uint64_t *)((uint8_t *)b + pool->pos_off);
     memcpy(pos, gen->pos, out * sizeof *pos);
     b->row_pos_off = mr_region_off(ctx->region, pos);
   }
-  b->msg.row_cnt = out;
   mr_source_emit(ctx, b, MR_ET_UNKNOWN, gen->virtual_clock ? gen->vtime_us : NULL);
 }

@@ -80,12 +80,19 @@ struct mr_field {
   bool hidden;                 /* carried, but no column of the user's: raw, carried event time */
 };
 
+/* Rows of several kinds in one stream: which columns each kind has. The others are NULL in it. */
+struct mr_kinds {
+  uint32_t col;           /* an enum column: the row's kind */
+  const uint64_t *fields; /* by its code: bit c is set when the kind has column c, c below 64 */
+};
+
 /* Columns in order: visible ones first, then hidden ones. */
 struct mr_schema {
   uint32_t cnt;         /* all columns */
   uint32_t visible_cnt; /* the user's */
   int32_t event_time;   /* column that is the event time, -1: rows have none */
   struct mr_field *fields;
+  const struct mr_kinds *kinds; /* NULL: all rows are of one kind */
 };
 
 static inline enum mr_phys mr_field_phys(const struct mr_field *f) {

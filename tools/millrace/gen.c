@@ -7,6 +7,8 @@
 #include "cmd.h"
 #include "load.h"
 
+#define SYSTEMS "city, ysb, transactions or transactions_java"
+
 struct gen {
   struct mr_arena *arena;
   const char *source; /* options of the source, as YAML lines */
@@ -29,8 +31,9 @@ static bool add_pair(struct gen *gen, const char *key, const char *value, char s
 }
 
 static int take_flag(struct gen *gen, const char *flag, const char *value) {
-  static const char *const plain[] = {"rate",  "count",      "duration",  "seed",
-                                      "after", "duplicates", "malformed", "skew"};
+  static const char *const plain[] = {"rate",       "count",     "duration", "seed",
+                                      "after",      "malformed", "skew",     "users",
+                                      "duplicates", "merchants", "locations"};
   const char *name = flag + 2;
   if (!strcmp(flag, "--to")) {
     gen->to = value;
@@ -77,7 +80,7 @@ static int run_gen(int argc, char **argv) {
     int rc = take_flag(&gen, args.flag, value);
     if (rc) return rc;
   }
-  if (!of) return mr_cmd_usage("gen", "which generator? city or ysb");
+  if (!of) return mr_cmd_usage("gen", "which generator? " SYSTEMS);
   const char *sink =
       gen.to ? mr_arena_printf(&load.arena, "{type: file, path: \"%s\", from: gen}", gen.to)
              : "{type: stdout, from: gen}";
@@ -95,9 +98,11 @@ static int run_gen(int argc, char **argv) {
 }
 
 const struct mr_cmd mr_cmd_gen = {
-    "gen", "city|ysb [FLAGS]", "writes a generator's events as lines",
+    "gen", "SYSTEM [FLAGS]", "writes a generator's events as lines",
+    "  SYSTEM: " SYSTEMS "\n"
     "  --count N  --duration D  --rate R  --poisson  --seed N  --after D\n"
     "  --clock START,STEP      event n is stamped START + n * STEP\n"
     "  --late SHARE:BY  --duplicates SHARE  --malformed SHARE  --skew EXPONENT\n"
+    "  --users N  --merchants N  --locations N   of transactions\n"
     "  --to FILE               instead of stdout\n",
     run_gen};
