@@ -7,6 +7,10 @@
 
 #include <stddef.h>
 
+#include "base/api.h"
+
+MR_API_BEGIN
+
 struct mr_arena_chunk;
 struct mr_arena {
   struct mr_arena_chunk *head;
@@ -26,5 +30,7 @@ void mr_arena_free(struct mr_arena *arena);
 
 /* n elements of type T: MR_NEW(arena, struct x, 3) */
 #define MR_NEW(arena, T, n) ((T *)mr_arena_alloc((arena), sizeof(T) * (size_t)(n)))
+
+MR_API_END
 
 #endif

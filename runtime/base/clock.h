@@ -8,6 +8,10 @@
 
 #include <stdint.h>
 
+#include "base/api.h"
+
+MR_API_BEGIN
+
 struct mr_clock {
   uint64_t (*mono_ns)(const struct mr_clock *clock);
   int64_t (*wall_us)(const struct mr_clock *clock);
@@ -80,5 +84,7 @@ static inline uint64_t mr_clock_fast_ns(const struct mr_clock *clock) {
 static inline int64_t mr_clock_wall_us(const struct mr_clock *clock) {
   return clock->wall_us(clock);
 }
+
+MR_API_END
 
 #endif

@@ -6,6 +6,10 @@
  * at start, through one function table per room. On other machines only MR_ISA_V2 exists: the plain
  * C of the same source. */
 
+#include "base/api.h"
+
+MR_API_BEGIN
+
 enum mr_isa { MR_ISA_V2, MR_ISA_V3, MR_ISA_V4, MR_ISA_CNT };
 
 /* The highest level that CPU and operating system support. Any thread. */
@@ -18,5 +22,7 @@ int mr_isa_pick(const char *want, enum mr_isa *out);
 
 /* "v2", "v3" or "v4". */
 const char *mr_isa_name(enum mr_isa isa);
+
+MR_API_END
 
 #endif

@@ -9,6 +9,10 @@
 
 #include <stddef.h>
 
+#include "base/api.h"
+
+MR_API_BEGIN
+
 #define MR_ERROR_TEXT_SZ 1024
 
 enum mr_err {
@@ -51,5 +55,7 @@ int mr_error_append(struct mr_error *err, const char *fmt, ...)
 
 /* The name of a code, "no memory" for MR_ERR_NOMEM. Never NULL. */
 const char *mr_err_str(int code);
+
+MR_API_END
 
 #endif

@@ -9,6 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/api.h"
+
+MR_API_BEGIN
+
 enum mr_log_level { MR_LOG_DEBUG, MR_LOG_INFO, MR_LOG_WARN, MR_LOG_ERROR };
 enum mr_log_format { MR_LOG_TEXT, MR_LOG_LOGFMT, MR_LOG_JSON };
 
@@ -35,5 +39,7 @@ void mr_log_write(const struct mr_log *log, enum mr_log_level level, const char 
  * and returns its length, at most sz - 1. */
 int mr_log_format_line(char *buf, int sz, enum mr_log_format format, int64_t wall_us,
                        const struct mr_log_event *event);
+
+MR_API_END
 
 #endif

@@ -16,9 +16,12 @@
 
 #include <stdint.h>
 
+#include "base/api.h"
 #include "base/error.h"
 #include "data/view.h"
 #include "shm/region.h"
+
+MR_API_BEGIN
 
 /* The two structs of the interface, by its specification; the guard is its own too. */
 #ifndef ARROW_C_DATA_INTERFACE
@@ -58,5 +61,7 @@ void mr_arrow_export_schema(const struct mr_schema *schema, const struct mr_view
 void mr_arrow_export_view(const struct mr_schema *schema, const struct mr_region *region,
                           const struct mr_view *view, mr_arrow_done_fn done, void *ctx,
                           struct ArrowArray *out);
+
+MR_API_END
 
 #endif

@@ -20,10 +20,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/api.h"
 #include "base/error.h"
 #include "data/type.h"
 #include "data/view.h"
 #include "shm/region.h"
+
+MR_API_BEGIN
 
 enum mr_msg_kind { MR_MSG_VIEW = 1, MR_MSG_FRONTIER, MR_MSG_BARRIER, MR_MSG_END };
 
@@ -188,5 +191,7 @@ void mr_view_to_batch(const struct mr_region *region, const struct mr_view *view
 
 /* Every invariant of a batch that can be checked; for asserts, tests and fuzzers. */
 bool mr_batch_valid(const struct mr_region *region, const struct mr_batch *b);
+
+MR_API_END
 
 #endif

@@ -20,7 +20,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/api.h"
 #include "base/limits.h"
+
+MR_API_BEGIN
 
 enum mr_type {
   MR_TYPE_NONE, /* the type of a bare NULL in an expression; never a column's */
@@ -160,5 +163,7 @@ static inline bool mr_str_equal(const struct mr_str *a, const struct mr_str *b,
 }
 /* Byte order: <0, 0, >0. */
 int mr_str_compare(const struct mr_str *a, const struct mr_str *b, const uint8_t *base);
+
+MR_API_END
 
 #endif

@@ -31,6 +31,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/api.h"
 #include "base/arena.h"
 #include "base/cpu.h"
 #include "base/error.h"
@@ -38,6 +39,8 @@
 #include "data/view.h"
 #include "expr/codes.h"
 #include "shm/region.h"
+
+MR_API_BEGIN
 
 #define MR_EXPR_DEPTH_MAX  400u                 /* nesting of the tree */
 #define MR_EXPR_SCRATCH_SZ (UINT64_C(64) << 20) /* bytes of new strings per frame and batch */
@@ -245,5 +248,7 @@ struct mr_expr_counts mr_expr_where(const struct mr_expr *e, struct mr_expr_fram
  * it is none. */
 int mr_expr_cause(const struct mr_expr *e, const struct mr_expr_frame *frame, uint32_t row,
                   char *buf, size_t sz);
+
+MR_API_END
 
 #endif

@@ -5,9 +5,12 @@
 /* Expressions of options, for operators' plan(): what the expression room finds wrong becomes
  * diagnostics at the right place of the graph file. Control plane, one thread. */
 
+#include "base/api.h"
 #include "expr/expr.h"
 #include "graph/op.h"
 #include "graph/opt.h"
+
+MR_API_BEGIN
 
 /* Parses. NULL when errors were reported. */
 struct mr_ast *mr_op_parse(struct mr_op_plan *p, const struct mr_opt_expr *text);
@@ -35,5 +38,7 @@ struct mr_schema *mr_op_schema(struct mr_op_plan *p, uint32_t cnt);
  * MR_ERR_CONF. */
 int mr_op_error(struct mr_op_plan *p, struct mr_tree *at, int code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+
+MR_API_END
 
 #endif

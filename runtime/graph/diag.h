@@ -25,8 +25,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/api.h"
 #include "graph/codes.h"
 #include "graph/source.h"
+
+MR_API_BEGIN
 
 struct mr_arena;
 
@@ -90,5 +93,7 @@ const char *mr_diags_json(struct mr_diags *list, struct mr_arena *arena, size_t 
 /* "2 errors, 1 warning; nothing was started" without newline; "; nothing was started" only with
  * errors. */
 const char *mr_diags_summary(const struct mr_diags *list, struct mr_arena *arena);
+
+MR_API_END
 
 #endif

@@ -24,10 +24,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/api.h"
 #include "base/arena.h"
 #include "base/error.h"
 #include "data/type.h"
 #include "data/view.h"
+
+MR_API_BEGIN
 
 struct mr_op_ctx;
 struct mr_opt;
@@ -132,11 +135,11 @@ struct mr_op {
   size_t self_sz;             /* bytes of an instance's own struct, zeroed at init */
 
   /* Types: reads conf and in, sets the fields below "set by plan()". Reports to diags and returns
-   * MR_ERR_CONF. */
+   * MR_ERR_CONF. NULL: nothing to type; a step passes its input on, as views. */
   int (*plan)(struct mr_op_plan *p);
   /* Pruning: given which columns of each output are read downstream (NULL for an output that nobody
-   * reads), sets those of the input that this node needs in in_need (false on entry). Sources: may
-   * be NULL. Returns nothing else. */
+   * reads), sets those of the input that this node needs in in_need (false on entry). NULL: it
+   * needs all columns of its input. */
   void (*need)(const struct mr_op_plan *p, const bool *const out_need[MR_OUTS_MAX], bool *in_need);
 
   /* One instance: memory from ctx->region and ctx->arena, files opened. */
@@ -163,5 +166,7 @@ const struct mr_op *mr_op_find(const struct mr_op_table *table, enum mr_op_kind 
 /* The graph file's event declaration of the rows on NODE.errors: node, code, cause, source,
  * position, line, time, raw, raw_base64, raw_bytes, row. */
 const struct mr_schema *mr_error_schema(struct mr_arena *arena);
+
+MR_API_END
 
 #endif

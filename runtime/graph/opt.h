@@ -42,7 +42,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/api.h"
 #include "graph/source.h"
+
+MR_API_BEGIN
 
 struct mr_arena;
 struct mr_diags;
@@ -199,5 +202,7 @@ bool mr_opt_name_valid(const char *text, size_t len);
 /* The candidate nearest to `text` when it is near enough to be meant, else NULL. `candidates` is
  * NULL-terminated. */
 const char *mr_opt_nearest(const char *text, const char *const *candidates);
+
+MR_API_END
 
 #endif

@@ -16,7 +16,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/api.h"
 #include "graph/source.h"
+
+MR_API_BEGIN
 
 struct mr_arena;
 struct mr_diags;
@@ -109,5 +112,7 @@ void mr_tree_add(struct mr_arena *arena, struct mr_tree *parent, struct mr_tree 
                  struct mr_tree *value);
 /* Puts `value` in the place of the value at idx. */
 void mr_tree_replace(struct mr_tree *parent, uint32_t idx, struct mr_tree *value);
+
+MR_API_END
 
 #endif

@@ -134,7 +134,8 @@ static void type_node(struct mr_planner *pl, uint32_t order) {
     if (!strcmp(n->outs[o].name, "late")) p->late_read = n->outs[o].reader_cnt > 0;
   p->every_us = d->common.every_us;
   uint32_t errors = pl->diags->error_cnt;
-  int rc = n->op->plan(p);
+  if (n->op->kind == MR_OP_STEP) p->outs[MR_OUT_MAIN].schema = p->in; /* what plan may replace */
+  int rc = n->op->plan ? n->op->plan(p) : MR_OK;
   if (rc || pl->diags->error_cnt != errors) return;
   check_workers(pl, n);
   if (n->op->kind != MR_OP_SINK) {
@@ -208,7 +209,11 @@ static void prune_node(struct mr_planner *pl, struct mr_plan_node *n) {
     if (out->reader_cnt) needs[o] = out->need;
   }
   n->in_need = MR_NEW(pl->arena, bool, (p->in ? p->in->cnt : 0) + 1);
-  if (n->op->need) n->op->need(p, needs, n->in_need);
+  if (n->op->need)
+    n->op->need(p, needs, n->in_need);
+  else if (p->in && n->op->kind != MR_OP_SOURCE)
+    for (uint32_t c = 0; c < p->in->cnt; c++)
+      n->in_need[c] = !p->in->fields[c].hidden || (needs[MR_OUT_MAIN] && needs[MR_OUT_MAIN][c]);
   if (n->op->flags & MR_OP_TIMED && p->in && p->in->event_time >= 0)
     n->in_need[p->in->event_time] = true;
   for (uint32_t o = MR_OUT_EXTRA; o < n->out_cnt; o++) /* NODE.late is the input row */

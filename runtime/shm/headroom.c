@@ -2,6 +2,7 @@
 #include "shm/headroom.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,4 +132,30 @@ void mr_headroom_read(const char *root, struct mr_headroom *out) {
     else if (names_memory(list, (size_t)(end - list)))
       look_at_groups(root, group, &version1, out);
   }
+}
+
+/* CPUs worth of the control group's quota, rounded up; 0: no quota. */
+static uint32_t quota_cpus(void) {
+  char text[64];
+  long long quota = -1, period = 0;
+  if (read_text("/sys/fs/cgroup/cpu.max", text, sizeof text)) {
+    char *end;
+    quota = strtoll(text, &end, 10); /* "max" reads as 0 */
+    period = strtoll(end, NULL, 10);
+  } else {
+    if (read_text("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", text, sizeof text))
+      quota = strtoll(text, NULL, 10);
+    if (read_text("/sys/fs/cgroup/cpu/cpu.cfs_period_us", text, sizeof text))
+      period = strtoll(text, NULL, 10);
+  }
+  return quota > 0 && period > 0 ? (uint32_t)((quota + period - 1) / period) : 0;
+}
+
+uint32_t mr_headroom_cpus(int32_t *cpus, uint32_t max) {
+  cpu_set_t set;
+  uint32_t cnt = 0, quota = quota_cpus();
+  if (sched_getaffinity(0, sizeof set, &set) == 0)
+    for (int c = 0; c < CPU_SETSIZE && cnt < max; c++)
+      if (CPU_ISSET((size_t)c, &set)) cpus[cnt++] = c;
+  return quota && quota < cnt ? quota : cnt;
 }

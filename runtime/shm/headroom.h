@@ -19,4 +19,8 @@ struct mr_headroom {
  * Never fails: what cannot be read does not limit. Control plane; any thread. */
 void mr_headroom_read(const char *root, struct mr_headroom *out);
 
+/* The CPUs that this process may use, in rising order: its affinity mask, cut to as many as the
+ * quota of its control group is worth, rounded up. Returns how many, at most max; 0: unknown. */
+uint32_t mr_headroom_cpus(int32_t *cpus, uint32_t max);
+
 #endif

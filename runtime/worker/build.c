@@ -210,6 +210,7 @@ static void init_instance(struct mr_run *run, uint32_t idx) {
   ctx->isa = run->conf.isa;
   ctx->io = run->ios ? run->ios[pi->worker] : NULL;
   ctx->virtual_clock = plan->runtime.virtual_clock;
+  ctx->host = run->conf.host;
   ctx->inst = inst;
   init_outputs(run, inst);
   struct mr_worker *w = inst->worker;

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/api.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/cpu.h"
@@ -15,6 +16,8 @@
 #include "data/batch.h"
 #include "graph/op.h"
 #include "graph/plan.h"
+
+MR_API_BEGIN
 
 struct mr_instance;
 struct mr_io;
@@ -57,6 +60,7 @@ struct mr_op_ctx {
   const char
       *source_label; /* sources set it in init: the file, for dead letters of steps downstream */
   bool virtual_clock;
+  void *host;               /* mr_run_conf.host: for operators of the host's own */
   struct mr_instance *inst; /* the framework's side */
 };
 
@@ -125,5 +129,7 @@ void mr_reject_rows(struct mr_op_ctx *ctx, const struct mr_view *in, const uint6
  * except fini. */
 void mr_op_fail(struct mr_op_ctx *ctx, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+MR_API_END
 
 #endif

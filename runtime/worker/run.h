@@ -19,7 +19,6 @@
 #include "graph/plan.h"
 
 struct mr_run;
-struct mr_solo;
 struct mr_stats;
 struct mr_segment;
 
@@ -37,8 +36,8 @@ struct mr_run_conf {
   const char *run_dir; /* where the stats segment goes; NULL: no segment, stats in private memory */
   const char *version; /* of the program, into the segment */
   mr_row_text_fn row_text;
-  bool no_stats;        /* benchmarks of the instrumentation only */
-  struct mr_solo *solo; /* set by solo.c: who feeds and takes */
+  bool no_stats; /* benchmarks of the instrumentation only */
+  void *host;    /* for operators of the host's own: mr_op_ctx.host */
 };
 
 /* Lays everything out in memory, opens what operators open, creates the stats segment. On an error

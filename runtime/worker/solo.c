@@ -33,7 +33,7 @@ static int feed_plan(struct mr_op_plan *p) {
 }
 
 static enum mr_poll feed_poll(struct mr_op_ctx *ctx) {
-  struct mr_solo *solo = ctx->inst->run->conf.solo;
+  struct mr_solo *solo = ctx->host;
   struct mr_batch *b = mr_emit_open(ctx, MR_OUT_MAIN);
   struct mr_feed feed = {.node = ctx->node->name,
                          .schema = ctx->node->outs[MR_OUT_MAIN].schema,
@@ -137,7 +137,7 @@ static void take_need(const struct mr_op_plan *p, const bool *const out_need[MR_
 }
 
 static void take_process(struct mr_op_ctx *ctx, const struct mr_view *in) {
-  struct mr_solo *solo = ctx->inst->run->conf.solo;
+  struct mr_solo *solo = ctx->host;
   ctx->counts.rows_out += in->sel_cnt;
   if (solo->conf.take)
     solo->conf.take(solo->conf.ctx, ctx->node->name, ctx->node->op_plan.in, ctx->region->base, in);
@@ -173,7 +173,7 @@ static int plan_and_build(struct mr_solo *solo, struct mr_error *err) {
     return mr_error_set(err, MR_ERR_CONF, "%s", mr_diags_text(&solo->diags, &solo->arena, NULL));
   struct mr_run_conf rc = {.clock = solo->conf.clock,
                            .isa = solo->conf.isa,
-                           .solo = solo,
+                           .host = solo,
                            .no_stats = !solo->conf.stats};
   if (!rc.clock.mono_ns) mr_clock_system(&rc.clock);
   return mr_run_build(&solo->run, solo->plan, &rc, err);

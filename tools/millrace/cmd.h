@@ -5,7 +5,7 @@
 /* The verbs of the command line, one file each. A verb gets its own arguments (argv[0] is its name)
  * and returns the exit code. */
 
-#define MR_VERSION "0.1.0"
+#include "base/version.h"
 
 enum mr_exit { /* after sysexits.h */
                MR_EXIT_OK = 0,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "load.h"
 
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,36 +8,51 @@
 #include "base/text.h"
 #include "cmd.h"
 #include "operators/operators.h"
+#include "shm/headroom.h"
 
-/* CPUs worth of a cgroup's quota, rounded up; 0: no quota. */
-static uint32_t cgroup_cpus(void) {
-  FILE *f = fopen("/sys/fs/cgroup/cpu.max", "re");
-  long long quota = -1, period = 0;
-  if (f) {
-    if (fscanf(f, "%lld %lld", &quota, &period) != 2) quota = -1;
-    fclose(f);
-  } else {
-    f = fopen("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "re");
-    if (f && fscanf(f, "%lld", &quota) != 1) quota = -1;
-    if (f) fclose(f);
-    f = fopen("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "re");
-    if (f && fscanf(f, "%lld", &period) != 1) period = 0;
-    if (f) fclose(f);
+/* Puts the library's operators before those that are there: a library may replace one. */
+static int add_library(struct mr_load *load, const char *path) {
+  const struct mr_op_library *lib;
+  struct mr_error err = {0};
+  if (mr_op_library_load(path, &lib, &err)) {
+    fprintf(stderr, "millrace: %s\n", err.text);
+    return err.code == MR_ERR_PERM ? MR_EXIT_PERM : MR_EXIT_CONFIG;
   }
-  return quota > 0 && period > 0 ? (uint32_t)((quota + period - 1) / period) : 0;
+  uint32_t cnt = 0, have = 0;
+  while (lib->ops[cnt]) cnt++;
+  while (load->ops[have]) have++;
+  if (have + cnt >= MR_LOAD_OPS_MAX) {
+    fprintf(stderr, "millrace: more than %u operators\n", MR_LOAD_OPS_MAX - 1);
+    return MR_EXIT_CONFIG;
+  }
+  memmove(load->ops + cnt, load->ops, (have + 1) * sizeof *load->ops);
+  memcpy(load->ops, lib->ops, cnt * sizeof *load->ops);
+  return MR_EXIT_OK;
+}
+
+static int add_libraries(struct mr_load *load, const char *paths) {
+  int rc = MR_EXIT_OK;
+  while (!rc && paths && *paths) {
+    size_t len = strcspn(paths, ":");
+    char *path = mr_arena_strndup(&load->arena, paths, len);
+    if (len) rc = add_library(load, path);
+    paths += len + (paths[len] == ':');
+  }
+  return rc;
 }
 
 void mr_load_init(struct mr_load *load) {
   memset(load, 0, sizeof *load);
   mr_diags_init(&load->diags, &load->arena);
-  cpu_set_t set;
-  uint32_t cnt = 0, quota = cgroup_cpus();
-  if (sched_getaffinity(0, sizeof set, &set) == 0)
-    for (int c = 0; c < CPU_SETSIZE && cnt < MR_WORKERS_MAX; c++)
-      if (CPU_ISSET((size_t)c, &set)) load->cpus[cnt++] = c;
-  if (quota && quota < cnt) cnt = quota;
-  load->conf = (struct mr_plan_conf){
-      .ops = &mr_operators, .sets = load->sets, .clock = -1, .cpus = load->cpus, .cpu_cnt = cnt};
+  uint32_t cnt = 0;
+  while (mr_operators.ops[cnt]) cnt++;
+  memcpy(load->ops, mr_operators.ops, cnt * sizeof *load->ops);
+  load->table.ops = load->ops;
+  load->conf = (struct mr_plan_conf){.ops = &load->table,
+                                     .sets = load->sets,
+                                     .clock = -1,
+                                     .cpus = load->cpus,
+                                     .cpu_cnt = mr_headroom_cpus(load->cpus, MR_WORKERS_MAX)};
 }
 
 int mr_load_flag(struct mr_load *load, const char *verb, const char *flag, const char *value) {
@@ -54,6 +68,9 @@ int mr_load_flag(struct mr_load *load, const char *verb, const char *flag, const
       return -1;
     }
     load->sets[load->conf.set_cnt++] = value;
+  } else if (!strcmp(flag, "--operators") && value) {
+    load->libraries =
+        load->libraries ? mr_arena_printf(&load->arena, "%s:%s", load->libraries, value) : value;
   } else if (!strcmp(flag, "--seed") && value) {
     int64_t seed;
     if (mr_int64_parse(value, strlen(value), &seed)) {
@@ -75,6 +92,12 @@ int mr_load_flag(struct mr_load *load, const char *verb, const char *flag, const
 }
 
 int mr_load_plan(struct mr_load *load, const char *file) {
+  if (!load->loaded) {
+    int rc = add_libraries(load, getenv("MILLRACE_OPERATORS"));
+    if (!rc) rc = add_libraries(load, load->libraries);
+    if (rc) return rc;
+    load->loaded = true;
+  }
   load->plan = mr_plan_load(&load->arena, file, NULL, 0, &load->conf, &load->diags);
   bool refused = load->deny_warnings && load->diags.warning_cnt;
   if (load->diags.cnt) {

@@ -325,6 +325,7 @@ static int run_run(int argc, char **argv) {
 const struct mr_cmd mr_cmd_run = {
     "run", "[FLAGS] GRAPH.yaml", "runs a graph until its input ends or a signal drains it",
     "  --set PATH=VALUE     overrides one value of the file\n"
+    "  --operators FILE     loads operators from a shared object; also MILLRACE_OPERATORS\n"
     "  --seed N             seed of every generate\n"
     "  --clock wall|virtual virtual: time follows the rows\n"
     "  --duration D         drains after this time\n"

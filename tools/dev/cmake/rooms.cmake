@@ -6,7 +6,7 @@ target_compile_definitions(mr_flags INTERFACE _GNU_SOURCE $<$<NOT:$<CONFIG:Debug
 target_compile_options(mr_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wpointer-arith -Wvla -Wundef -Wno-missing-field-initializers
   $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes -Wmissing-prototypes>
-  -fno-omit-frame-pointer -fvisibility=hidden -fno-strict-overflow)
+  -fno-omit-frame-pointer -fvisibility=hidden -fno-semantic-interposition -fno-strict-overflow)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   # A target with the property MR_LEVEL (v2, v3, v4) is compiled for that level. An option of its
   # own would be lost: those of linked targets come later, and the last -march wins.
@@ -33,6 +33,13 @@ function(mr_room name)
   target_include_directories(mr_${name} SYSTEM PRIVATE ${R_DIRS})
   list(TRANSFORM R_DEPS PREPEND mr_)
   target_link_libraries(mr_${name} PUBLIC ${R_DEPS} PRIVATE mr_flags ${R_LIBS})
+  mr_library_part(mr_${name} ${R_LIBS})
+endfunction()
+
+# mr_library_part(TARGET [LIB...]): TARGET's objects, and LIBs to link with, belong to libmillrace.
+function(mr_library_part target)
+  set_property(GLOBAL APPEND PROPERTY MR_LIBRARY_PARTS ${target})
+  set_property(GLOBAL APPEND PROPERTY MR_LIBRARY_LIBS ${ARGN})
 endfunction()
 
 # mr_test(NAME SOURCES x.c LIBS lib... [LABELS fast] [TIMEOUT 60] [ARGS ...])
@@ -72,5 +79,6 @@ function(mr_kernels room file)
       set_target_properties(mr_${room}_${stem}_${level} PROPERTIES MR_LEVEL ${level})
     endif()
     target_sources(mr_${room} PRIVATE $<TARGET_OBJECTS:mr_${room}_${stem}_${level}>)
+    set_property(TARGET mr_${room} APPEND PROPERTY MR_KERNELS mr_${room}_${stem}_${level})
   endforeach()
 endfunction()
