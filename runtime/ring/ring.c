@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ring/ring.h"
 
+#include <stddef.h>
+
 /* The default rings of x86 order by plain accesses, which a race detector cannot follow. */
 #define RTE_USE_C11_MEM_MODEL 1
 #include <rte_ring.h>
@@ -16,7 +18,8 @@ _Static_assert(sizeof(_Atomic uint32_t) == sizeof(uint32_t), "a tail is read as 
 _Static_assert(MR_RETURN_ITEMS_MAX < RTE_RING_SZ_MASK / 2, "a ring holds that many");
 
 struct mr_return {
-  struct rte_ring ring;
+  alignas(MR_CACHE_LINE_PAIR) uint32_t next; /* the writer's: ring index of the next batch */
+  alignas(MR_CACHE_LINE_PAIR) struct rte_ring ring;
 };
 
 /* Sizes of a ring that holds exactly cnt items: slots are the next power of two above. */
@@ -37,6 +40,19 @@ static void ring_init(struct rte_ring *ring, uint32_t cnt) {
 static uint32_t load_tail(const struct rte_ring_headtail *side) {
   /* acquire: pairs with the store of __rte_ring_update_tail in the other side's take or send */
   return atomic_load_explicit((const _Atomic uint32_t *)&side->tail, memory_order_acquire);
+}
+
+/* Puts an item at ring index `at`, which is the writer's. Who sends has counted that there is a
+ * slot, and keeps the index elsewhere, so neither the reader's line nor the one that the reader
+ * polls is looked at: rte_ring's own enqueue looks at both each time, trips between the CPUs. A
+ * slot is used again only after its reader's next word to the writer: the cons.tail that the room
+ * was counted by, or the batch that came back in another way. */
+static void put(struct rte_ring *ring, uint32_t at, uint64_t off) {
+  MR_DASSERT(at == ring->prod.tail && at - load_tail(&ring->cons) < ring->capacity);
+  __rte_ring_enqueue_elems(ring, at, &off, ITEM_SZ, 1);
+  ring->prod.head = at + 1;
+  /* release: pairs with the acquire of rte_ring's dequeue and of load_tail */
+  atomic_store_explicit((_Atomic uint32_t *)&ring->prod.tail, at + 1, memory_order_release);
 }
 
 uint64_t mr_link_footprint(uint32_t capacity) {
@@ -84,8 +100,7 @@ uint32_t mr_link_room(struct mr_link *link) {
 
 void mr_link_send(struct mr_link *link, uint64_t off) {
   MR_ASSERT(mr_link_has_room(link, 1));
-  int rc = rte_ring_sp_enqueue_elem(link->ring, &off, ITEM_SZ);
-  MR_ASSERT(rc == 0);
+  put(link->ring, (uint32_t)link->next, off);
   link->next++;
   link->room--;
 }
@@ -93,8 +108,7 @@ void mr_link_send(struct mr_link *link, uint64_t off) {
 bool mr_link_send_control(struct mr_link *link, uint64_t off) {
   uint64_t *at = &link->control_at[link->control_sent % MR_LINK_CONTROL];
   if (*at >= first_left(link)) return false;
-  int rc = rte_ring_sp_enqueue_elem(link->ring, &off, ITEM_SZ);
-  MR_ASSERT(rc == 0);
+  put(link->ring, (uint32_t)link->next, off);
   *at = link->next++;
   link->control_sent++;
   return true;
@@ -128,7 +142,7 @@ uint32_t mr_link_depth(const struct mr_link *link) {
 
 uint64_t mr_return_footprint(uint32_t batch_cnt) {
   if (batch_cnt < 1 || batch_cnt > MR_RETURN_ITEMS_MAX) return 0;
-  return mr_align_up(ring_sz(batch_cnt), MR_CACHE_LINE_PAIR);
+  return mr_align_up(offsetof(struct mr_return, ring) + ring_sz(batch_cnt), MR_CACHE_LINE_PAIR);
 }
 
 struct mr_return *mr_return_new(struct mr_region *region, uint32_t batch_cnt, const char *label,
@@ -148,12 +162,12 @@ struct mr_return *mr_return_new(struct mr_region *region, uint32_t batch_cnt, co
   }
   struct mr_return *ret = mr_region_ptr(region, off);
   ring_init(&ret->ring, batch_cnt);
+  ret->next = INDEX_FIRST;
   return ret;
 }
 
 void mr_return_send(struct mr_return *ret, uint64_t batch_off) {
-  int rc = rte_ring_sp_enqueue_elem(&ret->ring, &batch_off, ITEM_SZ);
-  MR_ASSERT(rc == 0);
+  put(&ret->ring, ret->next++, batch_off);
 }
 
 uint32_t mr_return_take(struct mr_return *ret, uint64_t *batch_offs, uint32_t n) {

@@ -104,7 +104,8 @@ uint64_t mr_return_footprint(uint32_t batch_cnt);
 struct mr_return *mr_return_new(struct mr_region *region, uint32_t batch_cnt, const char *label,
                                 struct mr_error *err);
 
-/* Releasing worker: sends a batch home. There is always a slot (checked; a programmer error). */
+/* Releasing worker: sends a batch home. There is always a slot (checked in debug builds only: it
+ * would cost a look at the owner's index). */
 void mr_return_send(struct mr_return *ret, uint64_t batch_off);
 
 /* Owning worker: takes up to n batches; returns how many. */
