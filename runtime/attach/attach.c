@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "attach/text_private.h"
 #include "base/hash.h"
+#include "base/lines.h"
 #include "base/text.h"
 #include "shm/run_dir.h"
 

@@ -5,8 +5,8 @@
 /* What `stat` prints of a snapshot. Fields are only ever added. Nodes and links that the planner
  * made are left out; the paths of a sink's instances are added up. */
 
-#include "attach/lines.h"
 #include "attach/snapshot.h"
+#include "base/lines.h"
 
 /* One JSON object on one line, without newline: graph, pid, state, uptime_ns, nodes, links, paths,
  * workers, and more. */

@@ -5,8 +5,8 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "attach/text_private.h"
 #include "base/bits.h"
+#include "base/lines.h"
 
 #define ERROR_TRIES 4
 

@@ -6,8 +6,8 @@
 
 #include <stdbool.h>
 
-#include "attach/lines.h"
 #include "attach/snapshot.h"
+#include "base/lines.h"
 
 enum mr_top_sort {
   MR_TOP_BY_GRAPH,

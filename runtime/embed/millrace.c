@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "attach/lines.h"
 #include "attach/percentile.h"
 #include "attach/report.h"
 #include "base/clock.h"
 #include "base/cpu.h"
+#include "base/lines.h"
 #include "base/version.h"
 #include "embed/embed_private.h"
 #include "operators/format/row_text.h"

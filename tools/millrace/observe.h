@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "attach/lines.h"
 #include "attach/snapshot.h"
+#include "base/lines.h"
 
 struct mr_observe {
   struct mr_attach attach;

@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "attach/attach.h"
-#include "attach/lines.h"
 #include "attach/report.h"
 #include "attach/snapshot.h"
+#include "base/lines.h"
 #include "base/text.h"
 #include "cmd.h"
 #include "host.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "attach/lines.h"
+#include "base/lines.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "attach/text_private.h"
 #include "base/text.h"
 
 void mr_text_clean(char *dst, size_t dst_sz, const char *src, size_t src_sz) {
