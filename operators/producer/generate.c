@@ -16,10 +16,13 @@
 
 /* ---- options ---- */
 
-static const char *const of_words[] = {"city", "ysb", "transactions", "transactions_java", NULL};
-static const char *const of_later[] = {"ecommerce", "sensors", "nexmark", NULL};
+static const char *const of_words[] = {"city",    "ysb", "transactions", "transactions_java",
+                                       "sensors", NULL};
+static const char *const of_later[] = {"ecommerce", "nexmark", NULL};
 static const struct mr_gen_system *const systems[] = {
-    &mr_gen_city, &mr_gen_ysb, &mr_gen_transactions, &mr_gen_transactions_java};
+    &mr_gen_city, &mr_gen_ysb, &mr_gen_transactions, &mr_gen_transactions_java, &mr_gen_sensors};
+_Static_assert(sizeof systems / sizeof *systems + 1 == sizeof of_words / sizeof *of_words,
+               "a system for each word");
 static const char *const clock_words[] = {"wall", NULL};
 
 static const struct mr_opt clock_opts[] = {
@@ -70,6 +73,16 @@ static const struct mr_opt generate_opts[] = {
      .given = REF(merchants_given), .help = "merchants of transactions (3; transactions_java 50)"},
     {"locations", MR_OPT_INT64, AT(locations), .min = 1, .max = MR_GEN_NAMES,
      .given = REF(locations_given), .help = "locations of transactions (50)"},
+    {"devices", MR_OPT_INT64, AT(devices), .min = 1, .max = 100000, .given = REF(devices_given),
+     .help = "devices of sensors (25)"},
+    {"sites", MR_OPT_STRINGS, AT(sites), .given = REF(sites_given),
+     .help = "sites of sensors (fab1, fab2)"},
+    {"lines", MR_OPT_STRINGS, AT(lines), .given = REF(lines_given),
+     .help = "production lines of sensors (L01, L02, L03)"},
+    {"p_hot", MR_OPT_SHARE, AT(p_hot), .given = REF(p_hot_given),
+     .help = "share of sensors' temperatures that are replaced by hot ones (5%)"},
+    {"p_vib", MR_OPT_SHARE, AT(p_vib), .given = REF(p_vib_given),
+     .help = "share of sensors' vibrations that are replaced by strong ones (5%)"},
     MR_OPT_END};
 
 static const struct mr_gen_system *system_of(const struct mr_gen_conf *conf) {
@@ -96,7 +109,12 @@ static int check_knobs(struct mr_op_plan *p, const struct mr_gen_system *system)
     enum mr_gen_knob knob;
   } knobs[] = {{"users", conf->users_given, MR_GEN_USERS},
                {"merchants", conf->merchants_given, MR_GEN_MERCHANTS},
-               {"locations", conf->locations_given, MR_GEN_LOCATIONS}};
+               {"locations", conf->locations_given, MR_GEN_LOCATIONS},
+               {"devices", conf->devices_given, MR_GEN_DEVICES},
+               {"sites", conf->sites_given, MR_GEN_SITES},
+               {"lines", conf->lines_given, MR_GEN_LINES},
+               {"p_hot", conf->p_hot_given, MR_GEN_P_HOT},
+               {"p_vib", conf->p_vib_given, MR_GEN_P_VIB}};
   int rc = MR_OK;
   for (size_t i = 0; i < sizeof knobs / sizeof *knobs; i++)
     if (knobs[i].given && !(system->knobs & knobs[i].knob))
@@ -125,6 +143,7 @@ static int generate_plan(struct mr_op_plan *p) {
   if (rc) return rc;
   struct mr_op_out *out = &p->outs[MR_OUT_MAIN];
   out->schema = system->schema(p);
+  if (!out->schema) return MR_ERR_CONF;
   out->own_batches = true;
   out->heap = system->heap_row_max > 0;
   out->value_max = MR_GEN_TEXT_SZ; /* of a malformed event; what the columns hold is shorter */

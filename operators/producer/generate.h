@@ -11,6 +11,7 @@
 
 #include "base/cpu.h"
 #include "base/limits.h"
+#include "graph/opt.h"
 #include "worker/ctx.h"
 
 #define MR_GEN_BLOCK   256u     /* rows made at a time: their numbers stay in the L1 cache */
@@ -61,6 +62,7 @@ struct mr_gen_system {
   uint32_t knobs;        /* enum mr_gen_knob: options of its own */
   uint32_t heap_row_max; /* bytes of heap that a row takes at most; 0: none */
   int64_t resolution_us; /* of event time, where rows are stamped with the time of day */
+  /* NULL: an option is wrong, which was reported. */
   const struct mr_schema *(*schema)(struct mr_op_plan *p);
   uint32_t (*key_values)(const struct mr_gen_conf *conf); /* of the key, on which skew acts */
   /* The streams that the columns that are read need, a bit each. */
@@ -73,12 +75,17 @@ struct mr_gen_system {
   int32_t time_of;
 };
 extern const struct mr_gen_system mr_gen_city, mr_gen_ysb, mr_gen_transactions,
-    mr_gen_transactions_java;
+    mr_gen_transactions_java, mr_gen_sensors;
 
 enum mr_gen_knob {
   MR_GEN_USERS = 1,
   MR_GEN_MERCHANTS = 2,
   MR_GEN_LOCATIONS = 4,
+  MR_GEN_DEVICES = 8,
+  MR_GEN_SITES = 16,
+  MR_GEN_LINES = 32,
+  MR_GEN_P_HOT = 64,
+  MR_GEN_P_VIB = 128,
 };
 
 struct mr_gen_conf {
@@ -97,8 +104,11 @@ struct mr_gen_conf {
   } late;
   double duplicates, malformed, skew;
   /* of single systems; 0: its own number */
-  int64_t users, merchants, locations;
-  bool users_given, merchants_given, locations_given;
+  int64_t users, merchants, locations, devices;
+  struct mr_opt_strings sites, lines;
+  double p_hot, p_vib;
+  bool users_given, merchants_given, locations_given, devices_given, sites_given, lines_given,
+      p_hot_given, p_vib_given;
 };
 
 struct mr_gen_past { /* a row that came out */

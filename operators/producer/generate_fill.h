@@ -31,6 +31,38 @@ static inline uint32_t take_below(uint32_t *rest, uint32_t m) {
   return (uint32_t)(product >> 32);
 }
 
+/* A whole number as a double, in a form that vectorises at every level. */
+static inline double unsigned_double(uint32_t v) {
+  uint64_t raw = v | UINT64_C(0x4330000000000000); /* 2^52 + v */
+  double d;
+  memcpy(&d, &raw, sizeof d);
+  return d - 0x1p52;
+}
+
+/* -ln(u), u in (0, 1]. u = m * 2^e with m in [sqrt(1/2), sqrt(2)); ln m by the series of atanh((m -
+ * 1) / (m + 1)). */
+static inline double neg_ln(double u) {
+  uint64_t raw;
+  memcpy(&raw, &u, sizeof raw);
+  double e = unsigned_double((uint32_t)(raw >> 52)) - 1023, m;
+  raw = (raw & UINT64_C(0xfffffffffffff)) | UINT64_C(0x3ff0000000000000);
+  memcpy(&m, &raw, sizeof m);
+  bool high = m > 1.4142135623730951;
+  m = high ? m / 2 : m;
+  e = high ? e + 1 : e;
+  double s = (m - 1) / (m + 1), s2 = s * s, sum = 1.0 / 19;
+  sum = sum * s2 + 1.0 / 17;
+  sum = sum * s2 + 1.0 / 15;
+  sum = sum * s2 + 1.0 / 13;
+  sum = sum * s2 + 1.0 / 11;
+  sum = sum * s2 + 1.0 / 9;
+  sum = sum * s2 + 1.0 / 7;
+  sum = sum * s2 + 1.0 / 5;
+  sum = sum * s2 + 1.0 / 3;
+  sum = sum * s2 + 1;
+  return -(2 * s * sum + e * 0.6931471805599453);
+}
+
 /* ---- columns ---- */
 
 /* Where a column's block begins, or `spare` when nobody reads it. */

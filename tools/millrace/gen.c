@@ -7,7 +7,7 @@
 #include "cmd.h"
 #include "load.h"
 
-#define SYSTEMS "city, ysb, transactions or transactions_java"
+#define SYSTEMS "city, ysb, transactions, transactions_java or sensors"
 
 struct gen {
   struct mr_arena *arena;
@@ -30,11 +30,34 @@ static bool add_pair(struct gen *gen, const char *key, const char *value, char s
   return true;
 }
 
+/* "A,B" as a list of quoted words. */
+static void add_list(struct gen *gen, const char *key, const char *value) {
+  const char *list = "";
+  for (const char *at = value;; at++) {
+    size_t len = strcspn(at, ",");
+    list = mr_arena_printf(gen->arena, "%s%s\"%.*s\"", list, *list ? ", " : "", (int)len, at);
+    at += len;
+    if (!*at) break;
+  }
+  add(gen, key, mr_arena_printf(gen->arena, "[%s]", list));
+}
+
+/* Flags that are an option of the source, with a value as it stands there. */
+static const struct {
+  const char *flag, *key;
+  bool list;
+} plain_flags[] = {
+    {"--rate", "rate", false},           {"--count", "count", false},
+    {"--duration", "duration", false},   {"--seed", "seed", false},
+    {"--after", "after", false},         {"--duplicates", "duplicates", false},
+    {"--malformed", "malformed", false}, {"--skew", "skew", false},
+    {"--users", "users", false},         {"--merchants", "merchants", false},
+    {"--locations", "locations", false}, {"--devices", "devices", false},
+    {"--sites", "sites", true},          {"--lines", "lines", true},
+    {"--p-hot", "p_hot", false},         {"--p-vib", "p_vib", false},
+};
+
 static int take_flag(struct gen *gen, const char *flag, const char *value) {
-  static const char *const plain[] = {"rate",       "count",     "duration", "seed",
-                                      "after",      "malformed", "skew",     "users",
-                                      "duplicates", "merchants", "locations"};
-  const char *name = flag + 2;
   if (!strcmp(flag, "--to")) {
     gen->to = value;
     return MR_EXIT_OK;
@@ -51,11 +74,14 @@ static int take_flag(struct gen *gen, const char *flag, const char *value) {
     gen->runtime = strchr(value, ',') ? "virtual" : "wall";
     return MR_EXIT_OK;
   }
-  for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
-    if (!strcmp(name, plain[i])) {
-      add(gen, plain[i], mr_arena_printf(gen->arena, "\"%s\"", value));
-      return MR_EXIT_OK;
-    }
+  for (size_t i = 0; i < sizeof plain_flags / sizeof *plain_flags; i++) {
+    if (strcmp(flag, plain_flags[i].flag) != 0) continue;
+    if (plain_flags[i].list)
+      add_list(gen, plain_flags[i].key, value);
+    else
+      add(gen, plain_flags[i].key, mr_arena_printf(gen->arena, "\"%s\"", value));
+    return MR_EXIT_OK;
+  }
   return mr_cmd_usage("gen", "unknown flag %s", flag);
 }
 
@@ -103,6 +129,7 @@ const struct mr_cmd mr_cmd_gen = {
     "  --count N  --duration D  --rate R  --poisson  --seed N  --after D\n"
     "  --clock START,STEP      event n is stamped START + n * STEP\n"
     "  --late SHARE:BY  --duplicates SHARE  --malformed SHARE  --skew EXPONENT\n"
-    "  --users N  --merchants N  --locations N   of transactions\n"
+    "  --users N  --merchants N  --locations N                 of transactions\n"
+    "  --devices N  --sites A,B  --lines A,B  --p-hot SHARE  --p-vib SHARE    of sensors\n"
     "  --to FILE               instead of stdout\n",
     run_gen};

@@ -86,6 +86,60 @@ MR_TEST(every_level_makes_the_numbers_of_the_generator) {
   }
 }
 
+/* Rows of a system at one level, all columns. */
+static void rows_at(struct op_rig *rig, const char *text, enum mr_isa isa) {
+  op_rig_plan(rig, &ops, text, NULL);
+  op_rig_build(rig, isa);
+  op_rig_run(rig, 1000);
+}
+
+#define CLOCK "clock: { start: 2025-08-20T06:35:00Z, step: 20ms }, "
+
+MR_TEST(every_level_makes_the_same_rows_of_every_system) {
+  MR_UNUSED_STATE;
+  static const char *const texts[] = {
+      GRAPH(CLOCK "of: transactions, count: 3001, skew: 0.7"),
+      GRAPH(CLOCK "of: transactions, count: 3001, users: 300, merchants: 251, locations: 1000"),
+      GRAPH(CLOCK "of: transactions_java, count: 3001"),
+      GRAPH(CLOCK "of: sensors, count: 30001"),
+      GRAPH(CLOCK "of: sensors, count: 3001, devices: 300, p_hot: 1, p_vib: 0"),
+  };
+  for (size_t t = 0; t < sizeof texts / sizeof *texts; t++) {
+    struct op_rig rigs[MR_ISA_CNT];
+    for (int isa = 0; isa <= (int)mr_isa_detect(); isa++) {
+      rows_at(&rigs[isa], texts[t], (enum mr_isa)isa);
+      struct op_take *first = op_rig_taken(&rigs[0], "out"), *out = op_rig_taken(&rigs[isa], "out");
+      assert_int_equal(out->cnt, first->cnt);
+      for (size_t k = 0; k < out->cnt; k++)
+        assert_string_equal(out->rows[k].text, first->rows[k].text);
+    }
+    for (int isa = 0; isa <= (int)mr_isa_detect(); isa++) op_rig_free(&rigs[isa]);
+  }
+}
+
+/* The readings by the machine's own logarithm and circular functions. */
+MR_TEST(sensor_readings_are_box_and_mullers_normal_numbers) {
+  MR_UNUSED_STATE;
+  struct op_rig rig;
+  run_text(&rig, GRAPH(CLOCK "of: sensors, count: 20000, p_hot: 0, p_vib: 0, seed: 12"), 1000);
+  struct op_take *out = op_rig_taken(&rig, "out");
+  uint64_t seed = mr_rng_at(12 ^ UINT64_C(0x6578747261), 0);
+  uint32_t on_the_edge = 0;
+  for (uint64_t k = 0; k < 20000; k++) {
+    uint64_t draw = mr_rng_at(seed, k);
+    double u = ((double)(draw >> 32) + 0.5) / 4294967296.0;
+    double angle = ((double)(draw & UINT32_MAX) + 0.5) / 4294967296.0 * 2 * acos(-1);
+    double r = sqrt(-2 * log(u)), t = 75 + 4 * r * cos(angle), v = 0.12 + 0.05 * r * sin(angle);
+    double got_t = atof(field(out->rows[k].text, 2)), got_v = atof(field(out->rows[k].text, 3));
+    assert_true(fabs(got_t - t) < 0.005 + 1e-9);
+    assert_true(fabs(got_v - fmax(v, 0.01)) < 0.0005 + 1e-9);
+    const char *status = t > 85 ? v > 0.5 ? "HOT_VIB" : "HOT" : v > 0.5 ? "VIB" : "OK";
+    on_the_edge += strcmp(field(out->rows[k].text, 4), status) != 0;
+  }
+  assert_int_equal(on_the_edge, 0);
+  op_rig_free(&rig);
+}
+
 MR_TEST(city_rows_are_those_of_their_number) {
   MR_UNUSED_STATE;
   struct op_rig rig;
@@ -433,6 +487,11 @@ MR_TEST(options_that_do_not_fit_are_refused_with_their_place) {
       {GRAPH("of: city, workers: 2"), 1006, 44},
       {GRAPH("of: city, rate: -5/s"), 1003, 41},
       {GRAPH("rate: 5/s"), 1005, 3},
+      {GRAPH("of: city, devices: 5"), 1009, 44},
+      {GRAPH("of: sensors, users: 5"), 1009, 45},
+      {GRAPH("of: sensors, sites: [a, b, a]"), 1004, 52},
+      {GRAPH("of: sensors, p_hot: 120%"), 1004, 45},
+      {GRAPH("of: transactions_java, locations: 5"), 1009, 59},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct op_rig rig;
@@ -445,6 +504,8 @@ MR_TEST(options_that_do_not_fit_are_refused_with_their_place) {
 
 static const struct CMUnitTest cases_all[] = {
     MR_CASE(every_level_makes_the_numbers_of_the_generator),
+    MR_CASE(every_level_makes_the_same_rows_of_every_system),
+    MR_CASE(sensor_readings_are_box_and_mullers_normal_numbers),
     MR_CASE(city_rows_are_those_of_their_number),
     MR_CASE(ysb_rows_are_those_of_their_number),
     MR_CASE(the_96_combinations_are_equally_likely),
