@@ -53,13 +53,18 @@ void mr_view_to_batch(const struct mr_region *region, const struct mr_view *view
                       struct mr_batch *b) {
   MR_ASSERT(col_cnt <= b->col_cnt);
   for (uint32_t i = 0; i < col_cnt; i++) {
-    b->cols[i].data_off = off_or_none(region, view->cols[i].data);
-    b->cols[i].valid_off = off_or_none(region, view->cols[i].valid);
+    mr_keep_u64(&b->cols[i].data_off, off_or_none(region, view->cols[i].data));
+    mr_keep_u64(&b->cols[i].valid_off, off_or_none(region, view->cols[i].valid));
   }
-  for (uint32_t i = col_cnt; i < b->col_cnt; i++) b->cols[i] = (struct mr_col_off){0};
+  for (uint32_t i = col_cnt; i < b->col_cnt; i++) {
+    mr_keep_u64(&b->cols[i].data_off, 0);
+    mr_keep_u64(&b->cols[i].valid_off, 0);
+  }
   uint64_t sel_off = 0;
   if (view->sel) {
-    if (view->sel != b->sel) memcpy(b->sel, view->sel, sizeof b->sel);
+    uint32_t words = mr_bitmap_words(view->row_cnt);
+    for (uint32_t w = 0; w < MR_BATCH_WORDS; w++)
+      mr_keep_u64(&b->sel[w], w < words ? view->sel[w] : 0);
     sel_off = mr_region_off(region, b->sel);
   }
   b->msg = (struct mr_msg){.kind = MR_MSG_VIEW,
@@ -72,15 +77,15 @@ void mr_view_to_batch(const struct mr_region *region, const struct mr_view *view
                            .now_us = view->now_us,
                            .t0_ns = view->t0_ns,
                            .sel_off = sel_off};
-  b->et_min = view->et_min;
-  b->et_max = view->et_max;
-  b->row_frontier_off = off_or_none(region, view->row_frontier);
-  b->row_now_off = off_or_none(region, view->row_now);
-  b->row_t0_off = off_or_none(region, view->row_t0);
-  b->row_pos_off = off_or_none(region, view->row_pos);
-  b->row_line_off = off_or_none(region, view->row_line);
-  b->pos = view->pos;
-  b->line = view->line;
+  mr_keep_i64(&b->et_min, view->et_min);
+  mr_keep_i64(&b->et_max, view->et_max);
+  mr_keep_u64(&b->row_frontier_off, off_or_none(region, view->row_frontier));
+  mr_keep_u64(&b->row_now_off, off_or_none(region, view->row_now));
+  mr_keep_u64(&b->row_t0_off, off_or_none(region, view->row_t0));
+  mr_keep_u64(&b->row_pos_off, off_or_none(region, view->row_pos));
+  mr_keep_u64(&b->row_line_off, off_or_none(region, view->row_line));
+  mr_keep_u64(&b->pos, view->pos);
+  mr_keep_u64(&b->line, view->line);
 }
 
 /* sz bytes at off, aligned to 8, in memory that the region has handed out. */

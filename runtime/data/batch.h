@@ -54,22 +54,34 @@ struct mr_col_off {             /* one column in the region */
 struct mr_batch {
   struct mr_msg msg;
   /* line 1: bookkeeping */
-  _Atomic uint32_t refs;
-  uint32_t pool;      /* index of the pool among the graph's pools */
-  uint32_t col_cnt;   /* entries of cols */
-  uint32_t base_cnt;  /* batches referenced */
-  uint32_t heap_cnt;  /* blocks chained */
-  uint32_t heap_used; /* bytes used of the last block */
+  _Atomic uint32_t refs; /* of a free batch: anything */
+  uint32_t pool;         /* index of the pool among the graph's pools */
+  uint32_t col_cnt;      /* entries of cols */
+  uint32_t base_cnt;     /* batches referenced */
+  uint32_t heap_cnt;     /* blocks chained */
+  uint32_t heap_used;    /* bytes used of the last block */
   uint32_t heap_last_sz;
-  uint32_t free_next; /* index + 1 of the next free batch of the pool */
   int64_t et_min, et_max;
-  uint64_t row_frontier_off, row_now_off, row_t0_off, row_pos_off, row_line_off; /* 0: absent */
   uint64_t pos, line;
+  /* line 2 */
+  uint64_t row_frontier_off, row_now_off, row_t0_off, row_pos_off, row_line_off; /* 0: absent */
   uint64_t heap[MR_HEAP_BLOCKS_MAX]; /* region offsets */
   uint64_t bases[MR_BASES_MAX];      /* region offsets of batches, one reference each */
   uint64_t sel[MR_BATCH_WORDS];
   struct mr_col_off cols[]; /* by column of the schema */
 };
+
+/* Stores v where it is not there already. A batch that a reader on another CPU has looked at lies
+ * in both caches: a line of it that is not written makes no trip between them. */
+static inline void mr_keep_u64(uint64_t *at, uint64_t v) {
+  if (*at != v) *at = v;
+}
+static inline void mr_keep_i64(int64_t *at, int64_t v) {
+  if (*at != v) *at = v;
+}
+static inline void mr_keep_u32(uint32_t *at, uint32_t v) {
+  if (*at != v) *at = v;
+}
 
 /* Own columns of a pool's batches: which columns of the schema, and which hidden per-row arrays. */
 #define MR_HAS_FRONTIER 1u
@@ -98,7 +110,7 @@ struct mr_pool {
   uint32_t worker;   /* that takes from it */
   uint32_t batch_sz; /* bytes from one batch to the next */
   uint64_t batches_off;
-  uint32_t free_head;              /* index + 1 of the newest free batch; 0: none */
+  uint32_t *free_stack;            /* indices of free batches, the newest on top */
   uint32_t free_cnt, free_cnt_min; /* now, and the low water */
   uint64_t blocks_off, large_off;
   uint32_t *block_stack; /* free blocks, owner's worker only; in the arena of the plan */
@@ -173,6 +185,11 @@ static inline bool mr_batch_unref(struct mr_batch *b) {
   if (atomic_load_explicit(&b->refs, memory_order_acquire) == 1) return true;
   /* acq_rel: release pairs with the acquire above, acquire with the others' release here */
   return atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) == 1;
+}
+/* True when the caller's reference is the only one, so that it may write the batch again. */
+static inline bool mr_batch_sole(const struct mr_batch *b) {
+  /* acquire: pairs with the release of the other holders' unref, so their reads are over */
+  return atomic_load_explicit(&b->refs, memory_order_acquire) == 1;
 }
 /* Records that b's columns point into base: one reference on base. MR_BASES_MAX is the plan's
  * promise. */

@@ -10,7 +10,7 @@
 struct layout {
   uint64_t batch_sz;
   uint64_t frontier, now, t0, pos, line; /* from the batch's start; 0: absent */
-  uint64_t batches, blocks, large, block_stack, large_stack, data_off,
+  uint64_t batches, blocks, large, free_stack, block_stack, large_stack, data_off,
       valid_off; /* from the pool's */
   uint64_t sz;
 };
@@ -63,6 +63,7 @@ static void lay_out(const struct mr_pool_conf *conf, struct layout *l) {
   l->batches = take(&at, l->batch_sz * conf->batch_cnt);
   l->blocks = take(&at, (uint64_t)MR_HEAP_BLOCK_SZ * conf->block_cnt);
   l->large = take(&at, large_sz(conf) * conf->large_cnt);
+  l->free_stack = take(&at, sizeof(uint32_t) * (uint64_t)conf->batch_cnt);
   l->block_stack = take(&at, sizeof(uint32_t) * (uint64_t)conf->block_cnt);
   l->large_stack = take(&at, sizeof(uint32_t) * (uint64_t)conf->large_cnt);
   l->data_off = take(&at, sizeof(uint64_t) * conf->schema->cnt);
@@ -97,7 +98,7 @@ int mr_pool_init(struct mr_pool *pool, struct mr_region *region, const struct mr
                            .worker = worker,
                            .batch_sz = (uint32_t)l.batch_sz,
                            .batches_off = off + l.batches,
-                           .free_head = 1,
+                           .free_stack = mr_region_ptr(region, off + l.free_stack),
                            .free_cnt = conf->batch_cnt,
                            .free_cnt_min = conf->batch_cnt,
                            .blocks_off = off + l.blocks,
@@ -125,7 +126,7 @@ int mr_pool_init(struct mr_pool *pool, struct mr_region *region, const struct mr
     struct mr_batch *b = batch_at(pool, i);
     b->pool = idx;
     b->col_cnt = conf->schema->cnt;
-    b->free_next = i + 1 < conf->batch_cnt ? i + 2 : 0;
+    pool->free_stack[i] = conf->batch_cnt - 1 - i;
   }
   return MR_OK;
 }
@@ -135,25 +136,32 @@ void mr_pool_fini(struct mr_pool *pool) {
 }
 
 struct mr_batch *mr_pool_take(struct mr_pool *pool) {
-  if (pool->free_head == 0) return NULL;
-  uint64_t off = pool->batches_off + (uint64_t)(pool->free_head - 1) * pool->batch_sz;
+  if (pool->free_cnt == 0) return NULL;
+  uint32_t at = pool->free_stack[--pool->free_cnt];
+  if (pool->free_cnt < pool->free_cnt_min) pool->free_cnt_min = pool->free_cnt;
+  uint64_t off = pool->batches_off + (uint64_t)at * pool->batch_sz;
   struct mr_batch *b = mr_region_ptr(pool->region, off);
-  pool->free_head = b->free_next;
-  if (--pool->free_cnt < pool->free_cnt_min) pool->free_cnt_min = pool->free_cnt;
   b->msg = (struct mr_msg){0};
   /* relaxed: nobody else has the batch; it is handed on through a ring */
-  atomic_store_explicit(&b->refs, 1, memory_order_relaxed);
-  b->base_cnt = b->heap_cnt = b->heap_used = b->heap_last_sz = 0;
-  b->et_min = b->et_max = MR_TIME_NONE;
-  b->row_frontier_off = b->row_now_off = b->row_t0_off = b->row_pos_off = b->row_line_off = 0;
-  b->pos = b->line = 0;
-  if (!pool->conf.own) {
-    memset(b->cols, 0, b->col_cnt * sizeof *b->cols);
-    return b;
-  }
+  if (atomic_load_explicit(&b->refs, memory_order_relaxed) != 1)
+    atomic_store_explicit(&b->refs, 1, memory_order_relaxed);
+  mr_keep_u32(&b->base_cnt, 0);
+  mr_keep_u32(&b->heap_cnt, 0);
+  mr_keep_u32(&b->heap_used, 0);
+  mr_keep_u32(&b->heap_last_sz, 0);
+  mr_keep_i64(&b->et_min, MR_TIME_NONE);
+  mr_keep_i64(&b->et_max, MR_TIME_NONE);
+  mr_keep_u64(&b->pos, 0);
+  mr_keep_u64(&b->line, 0);
+  mr_keep_u64(&b->row_frontier_off, 0);
+  mr_keep_u64(&b->row_now_off, 0);
+  mr_keep_u64(&b->row_t0_off, 0);
+  mr_keep_u64(&b->row_pos_off, 0);
+  mr_keep_u64(&b->row_line_off, 0);
   for (uint32_t i = 0; i < b->col_cnt; i++) {
-    uint64_t data = pool->col_data_off[i];
-    b->cols[i] = (struct mr_col_off){.data_off = data ? off + data : 0, .valid_off = 0};
+    uint64_t data = pool->conf.own ? pool->col_data_off[i] : 0;
+    mr_keep_u64(&b->cols[i].data_off, data ? off + data : 0);
+    mr_keep_u64(&b->cols[i].valid_off, 0);
   }
   return b;
 }
@@ -172,12 +180,8 @@ void mr_pool_put(struct mr_pool *pool, struct mr_batch *batch) {
       pool->block_stack[pool->block_free++] =
           (uint32_t)((off - pool->blocks_off) / MR_HEAP_BLOCK_SZ);
   }
-  batch->heap_cnt = 0;
-  /* relaxed: the last holder's unref has ordered what was read before this */
-  atomic_store_explicit(&batch->refs, 0, memory_order_relaxed);
-  batch->free_next = pool->free_head;
-  pool->free_head = i + 1;
-  pool->free_cnt++;
+  mr_keep_u32(&batch->heap_cnt, 0);
+  pool->free_stack[pool->free_cnt++] = i;
 }
 
 void mr_batch_set_valid(const struct mr_pool *pool, struct mr_batch *b, uint32_t col) {

@@ -317,6 +317,18 @@ static void make_exchanges(struct mr_run *run) {
     }
 }
 
+/* Outputs whose batches go with their reference: see struct mr_outp. */
+static void find_lone(struct mr_instance *inst) {
+  uint32_t read = 0;
+  for (uint32_t o = 0; o < inst->out_cnt; o++) {
+    struct mr_outp *out = &inst->outs[o];
+    out->lone = out->send_cnt + out->edge_cnt == 1 && !(out->send_cnt && out->groups[0].hasher);
+    read += o != MR_OUT_ERRORS && (out->send_cnt || out->edge_cnt);
+  }
+  for (uint32_t o = 0; o < inst->out_cnt; o++)
+    inst->outs[o].whole = inst->outs[o].lone && o != MR_OUT_ERRORS && read == 1;
+}
+
 static void make_heads(struct mr_run *run) {
   for (uint32_t i = 0; i < run->worker_cnt; i++) {
     struct mr_worker *w = &run->workers[i];
@@ -378,6 +390,7 @@ static int build_topology(struct mr_run *run, struct mr_error *err) {
   assign_pools(run);
   for (uint32_t i = 0; i < plan->instance_cnt; i++) compute_needs(run, &run->insts[i]);
   make_exchanges(run);
+  for (uint32_t i = 0; i < plan->instance_cnt; i++) find_lone(&run->insts[i]);
   make_row_texts(run);
   return MR_OK;
 }

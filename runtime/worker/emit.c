@@ -12,7 +12,6 @@ void mr_batch_release(struct mr_worker *worker, struct mr_batch *batch) {
   if (!mr_batch_unref(batch)) return;
   for (uint32_t i = 0; i < batch->base_cnt; i++)
     mr_batch_release(worker, mr_region_ptr(&run->region, batch->bases[i]));
-  batch->base_cnt = 0;
   struct mr_pool *pool = &run->pools[batch->pool];
   if (pool->worker == worker->idx)
     mr_pool_put(pool, batch);
@@ -59,13 +58,28 @@ static void send_view(struct mr_instance *inst, struct mr_outp *out, struct mr_s
   const struct mr_region *region = &inst->run->region;
   struct mr_batch *head = own;
   if (own) {
-    mr_batch_ref(own);
+    if (!out->lone) mr_batch_ref(own);
   } else {
     head = mr_pool_take(out->shells);
     MR_ASSERT(head);
     mr_view_to_batch(region, view, out->col_cnt, head);
     mr_batch_add_base(&inst->run->region, head, view->batch);
   }
+  note_sent(inst, send, head, view);
+}
+
+/* Puts a view on a link together with the reference on its batch. Whoever holds the only one may
+ * write the view into the batch's own head; else a shell takes the reference along. */
+static void send_given(struct mr_instance *inst, struct mr_outp *out, struct mr_send *send,
+                       const struct mr_view *view, struct mr_batch *given) {
+  const struct mr_region *region = &inst->run->region;
+  struct mr_batch *head = given;
+  if (!mr_batch_sole(given) || out->col_cnt > given->col_cnt) {
+    head = mr_pool_take(out->shells);
+    MR_ASSERT(head);
+    head->bases[head->base_cnt++] = mr_region_off(region, given);
+  }
+  mr_view_to_batch(region, view, out->col_cnt, head);
   note_sent(inst, send, head, view);
 }
 
@@ -149,22 +163,25 @@ static void exchange(struct mr_instance *inst, struct mr_outp *out, const struct
 
 /* ---- emission ---- */
 
+/* given: the view's batch, when the reference on it goes to the reader; else NULL. */
 static void deliver(struct mr_instance *from, const struct mr_edge *edge,
-                    const struct mr_view *view) {
+                    const struct mr_view *view, struct mr_batch *given) {
   struct mr_instance *to = edge->to;
   struct mr_in *in = &to->ins[edge->input];
   if (to->phase != MR_PHASE_IDLE || to->pending_cnt) {
     MR_ASSERT(!in->pending);
     in->pending = view;
+    in->pending_batch = given;
     to->pending_cnt++;
     return;
   }
   mr_worker_switch(from->worker, to);
-  mr_instance_give_view(to, edge->input, view, NULL);
+  mr_instance_give_view(to, edge->input, view, given);
   mr_worker_switch(from->worker, from);
 }
 
-/* own: a whole batch of this output whose head may carry the view over one link. */
+/* own: a whole batch of this output whose head may carry the view over one link, and which goes to
+ * a lone reader for good. */
 static void publish(struct mr_instance *inst, uint32_t output, const struct mr_view *view,
                     struct mr_batch *own) {
   struct mr_outp *out = &inst->outs[output];
@@ -177,7 +194,24 @@ static void publish(struct mr_instance *inst, uint32_t output, const struct mr_v
       own = NULL; /* one link has its head now */
     }
   }
-  for (uint32_t i = 0; i < out->edge_cnt; i++) deliver(inst, &out->edges[i], view);
+  for (uint32_t i = 0; i < out->edge_cnt; i++)
+    deliver(inst, &out->edges[i], view, out->lone ? own : NULL);
+}
+
+void mr_emit_deferred(struct mr_instance *inst) {
+  struct mr_outp *out = inst->deferred_out;
+  const struct mr_view *view = inst->deferred;
+  if (!view) return;
+  bool last = !inst->ctx.more && !inst->reject_rows && inst->slice_row >= inst->view->row_cnt;
+  struct mr_batch *given = last ? inst->view_batch : NULL;
+  inst->deferred = NULL;
+  if (given) inst->view_batch = NULL;
+  if (out->edge_cnt)
+    deliver(inst, &out->edges[0], view, given);
+  else if (given)
+    send_given(inst, out, &out->sends[0], view, given);
+  else
+    send_view(inst, out, &out->sends[0], view, NULL);
 }
 
 /* What emitted rows may say about time: while more of the same input is to come, only what was
@@ -202,6 +236,12 @@ void mr_emit(struct mr_op_ctx *ctx, uint32_t output, const struct mr_view *view)
     out->view.frontier_in = in_us;
     out->view.frontier_out = out_us;
     view = &out->view;
+  }
+  if (out->whole && inst->view_batch && view->batch == inst->view_batch) {
+    MR_ASSERT(!inst->deferred);
+    inst->deferred = view;
+    inst->deferred_out = out;
+    return;
   }
   publish(inst, output, view, NULL);
 }
@@ -248,6 +288,14 @@ static void stamp_derived(struct mr_instance *inst, struct mr_batch *batch) {
   if (!batch->msg.t0_ns) batch->msg.t0_ns = view ? view->t0_ns : inst->worker->now_ns;
 }
 
+/* Holds an emitted batch until its readers on this worker are done; a lone reader has it for good.
+ */
+static void keep(struct mr_instance *inst, struct mr_outp *out, struct mr_batch *batch) {
+  if (out->lone) return;
+  out->held = batch;
+  inst->held_cnt++;
+}
+
 void mr_emit_batch(struct mr_op_ctx *ctx, uint32_t output, struct mr_batch *batch,
                    const struct mr_view *like) {
   struct mr_instance *inst = ctx->inst;
@@ -263,8 +311,7 @@ void mr_emit_batch(struct mr_op_ctx *ctx, uint32_t output, struct mr_batch *batc
   msg->kind = MR_MSG_VIEW;
   msg->sel_cnt = msg->row_cnt;
   msg->sel_off = 0;
-  out->held = batch;
-  inst->held_cnt++;
+  keep(inst, out, batch);
   if (output == MR_OUT_MAIN) ctx->counts.rows_out += msg->row_cnt;
   mr_view_of_batch(&inst->run->region, batch, out->cols, &out->view);
   publish(inst, output, &out->view, batch);
@@ -279,8 +326,7 @@ void mr_emit_mixed(struct mr_op_ctx *ctx, uint32_t output, struct mr_batch *batc
     return;
   }
   MR_ASSERT(!out->held && view->batch == batch);
-  out->held = batch;
-  inst->held_cnt++;
+  keep(inst, out, batch);
   if (output == MR_OUT_MAIN) ctx->counts.rows_out += view->sel_cnt;
   out->view = *view;
   limit_frontiers(inst, view->partition, &out->view.frontier_in, &out->view.frontier_out);

@@ -60,11 +60,12 @@ struct mr_in {              /* one input edge of an instance */
   int32_t plan_link;        /* index of the plan's link, -1: direct */
   struct mr_instance *from; /* the sender */
   uint32_t from_output;
-  const struct mr_view *pending; /* direct: a view that waits */
-  bool ended;                    /* nothing more comes */
-  bool end_pending;              /* direct: the end waits behind what is being done */
-  struct mr_front *fronts;       /* by partition of the graph */
-  struct mr_col *cols;           /* link: the column table of the view being read */
+  const struct mr_view *pending;  /* direct: a view that waits, */
+  struct mr_batch *pending_batch; /* and the batch that came with it, see struct mr_outp */
+  bool ended;                     /* nothing more comes */
+  bool end_pending;               /* direct: the end waits behind what is being done */
+  struct mr_front *fronts;        /* by partition of the graph */
+  struct mr_col *cols;            /* link: the column table of the view being read */
   struct mr_view view;
   uint64_t queue[MR_LINK_BURST]; /* link: items taken and not yet looked at */
   uint32_t queue_head, queue_cnt;
@@ -114,6 +115,11 @@ struct mr_outp { /* one output of an instance */
   uint32_t group_cnt;
   uint64_t *hashes;                 /* exchange: MR_BATCH_ROWS, scratch */
   uint64_t (*sels)[MR_BATCH_WORDS]; /* exchange: the share of each instance, scratch */
+  /* One reader, no exchange: an own batch is handed over with its reference. */
+  bool lone;
+  /* And no other output but errors is read: so is the input's batch, when what is emitted is the
+   * last that is made of it. */
+  bool whole;
 };
 
 struct mr_need {        /* room that one item may use: */
@@ -134,7 +140,7 @@ struct mr_instance {
   enum mr_item_kind item;
   uint32_t item_in;
   const struct mr_view *view;
-  struct mr_batch *view_batch; /* came by a link: to be released */
+  struct mr_batch *view_batch; /* came with its reference: to be released or handed on */
   uint32_t partition;          /* of the item */
   int64_t frontier_us;         /* of the item */
   bool item_idle;              /* the partition became idle */
@@ -150,6 +156,10 @@ struct mr_instance {
   uint32_t out_cnt;
   uint32_t held_cnt; /* outputs that hold an emitted batch */
   uint32_t pending_cnt;
+  /* View of the input for a whole output: goes out when the operator has returned, for then it is
+   * known whether it was the last one. */
+  const struct mr_view *deferred;
+  struct mr_outp *deferred_out;
   struct mr_need *needs; /* for one view on each output */
   uint32_t need_cnt;
 
@@ -226,6 +236,8 @@ bool mr_out_frontier(struct mr_instance *inst, struct mr_outp *out, uint32_t par
 /* Sends wanted control items of the link as far as there are slots. True when none is left. */
 bool mr_send_flush(struct mr_instance *inst, struct mr_send *send);
 void mr_out_end(struct mr_instance *inst, struct mr_outp *out);
+/* After each call of an operator: sends its deferred view. */
+void mr_emit_deferred(struct mr_instance *inst);
 /* Drops one reference and, if it was the last, sends the batch and its bases home. */
 void mr_batch_release(struct mr_worker *worker, struct mr_batch *batch);
 

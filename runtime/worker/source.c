@@ -149,10 +149,12 @@ void mr_source_emit(struct mr_op_ctx *ctx, struct mr_batch *b, enum mr_et known,
     et = mr_region_ptr(region, col.data_off);
     if (col.valid_off) valid = mr_region_ptr(region, col.valid_off);
   }
-  if (!et)
-    b->et_min = b->et_max = MR_TIME_NONE;
-  else if (known == MR_ET_UNKNOWN)
+  if (!et) {
+    mr_keep_i64(&b->et_min, MR_TIME_NONE);
+    mr_keep_i64(&b->et_max, MR_TIME_NONE);
+  } else if (known == MR_ET_UNKNOWN) {
     event_time_bounds(et, valid, n, &b->et_min, &b->et_max);
+  }
   int64_t f_in = inst->source_frontier_us, f_out = f_in;
   uint64_t timed[MR_BATCH_WORDS];
   if (et && may_be_future(inst, b)) {
@@ -163,7 +165,7 @@ void mr_source_emit(struct mr_op_ctx *ctx, struct mr_batch *b, enum mr_et known,
   }
   b->msg.frontier_in = f_in;
   b->msg.frontier_out = f_out;
-  b->row_frontier_off = 0;
+  mr_keep_u64(&b->row_frontier_off, 0);
   if (et && may_be_late(inst, b, f_out, et, valid, known)) {
     MR_ASSERT(pool && pool->frontier_off);
     int64_t *row_frontier = (int64_t *)((uint8_t *)b + pool->frontier_off);

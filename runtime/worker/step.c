@@ -132,7 +132,7 @@ static bool next_pending(struct mr_instance *inst) {
     const struct mr_view *view = in->pending;
     in->pending = NULL;
     inst->pending_cnt--;
-    begin_view(inst, i, view, NULL);
+    begin_view(inst, i, view, in->pending_batch);
     return true;
   }
   for (uint32_t i = 0; i < inst->in_cnt; i++) {
@@ -197,6 +197,7 @@ static void call_process(struct mr_instance *inst, const struct mr_view *view) {
   inst->ctx.counts.rows_in += view->sel_cnt;
   inst->ctx.more = false;
   if (view->sel_cnt) inst->op->process(&inst->ctx, view);
+  mr_emit_deferred(inst);
 }
 
 static void start_timed(struct mr_instance *inst) {
@@ -206,6 +207,7 @@ static void start_timed(struct mr_instance *inst) {
     inst->ctx.more = false;
     inst->ctx.now_us = at;
     inst->op->tick(&inst->ctx, at);
+    mr_emit_deferred(inst);
     inst->phase = MR_PHASE_TICK;
     return;
   }
@@ -245,10 +247,12 @@ static void start(struct mr_instance *inst) {
     break;
   case MR_ITEM_TICK:
     inst->op->tick(ctx, inst->tick_at_us);
+    mr_emit_deferred(inst);
     inst->phase = MR_PHASE_WORK;
     break;
   case MR_ITEM_END:
     if (inst->op->finish) inst->op->finish(ctx);
+    mr_emit_deferred(inst);
     inst->phase = MR_PHASE_WORK;
     break;
   default: inst->phase = MR_PHASE_TIME; break;
@@ -264,6 +268,7 @@ static bool drained(struct mr_instance *inst) {
     inst->ctx.more = false;
     inst->ctx.now_ns = inst->worker->now_ns;
     inst->op->drain(&inst->ctx);
+    mr_emit_deferred(inst);
     if (inst->ctx.more && inst->op->kind == MR_OP_SINK) return false;
     inst->worker->did = true;
   }
@@ -367,6 +372,7 @@ static bool take_time(struct mr_instance *inst) {
   inst->ctx.more = false;
   inst->worker->did = true;
   inst->op->advance(&inst->ctx, wm);
+  mr_emit_deferred(inst);
   inst->phase = MR_PHASE_ADVANCE;
   return true;
 }

@@ -384,7 +384,7 @@ static void wait_for_work(struct mr_worker *w) {
   uint64_t ns = how == MR_WAIT_SPIN ? 0 : park_ns(w);
   uint64_t quiet = w->now_ns - w->idle_since_ns;
   if (how == MR_WAIT_SPIN || (how == MR_WAIT_ADAPTIVE && quiet < SPIN_NS) || ns < 2 * SPIN_NS) {
-    uint32_t spins = how == MR_WAIT_SPIN || w->idle_steps < 64 ? 1 : 4;
+    uint32_t spins = w->idle_steps < 64 ? 0 : how == MR_WAIT_SPIN || w->idle_steps < 1024 ? 1 : 4;
     for (uint32_t i = 0; i < spins; i++) mr_clock_relax();
     return;
   }
