@@ -20,6 +20,52 @@ steps:   { half: { type: halve, from: in } }
 sinks:   { out: { type: stdout, from: half } }
 """
 
+WATCHED_GRAPH = """millrace: 1
+graph: watched
+sources: { in: { type: generate, of: city, rate: 10k/s } }
+steps:   { high: { type: filter, from: in, where: severity = 'high' } }
+sinks:   { out: { type: "null", from: high } }
+"""
+LOOK_AT_IT = """
+import subprocess, sys, time
+import millrace_stat
+pid, end = int(sys.argv[1]), time.monotonic() + 60
+while not any(g == ("watched", pid, "running") for g in millrace_stat.graphs()):
+    assert time.monotonic() < end, millrace_stat.graphs()
+with millrace_stat.Observer(pid) as o:
+    before = 0
+    while before < 5000:
+        assert time.monotonic() < end
+        before = o.look().nodes()[0].values["rows_in"]
+    while True:
+        o.look()
+        nodes = {n.name: n for n in o.nodes()}
+        if nodes["in"].values["rows_in"] > before:
+            break
+    assert list(nodes) == ["in", "high", "out"], nodes
+    high = nodes["high"]
+    assert high.values["rows_in"] == high.values["rows_out"] + high.values["filtered"]
+    assert 0.2 < high.values["rows_out"] / high.values["rows_in"] < 0.3
+    assert 0 < high.percentile_ns(50) <= high.percentile_ns(99.9)
+    ns, count = o.path_percentile_ns("in", "out", 50)
+    assert ns > 0 and count > 0 and o.path_percentile_ns("out", "in", 50) is None
+    stat = o.stat()
+    assert stat["graph"] == o.graph == "watched" and stat["pid"] == o.pid == pid
+    assert o.interval_ns < o.uptime_ns
+try:
+    millrace_stat.Observer("nobody")
+except millrace_stat.Error as error:
+    assert "nobody" in str(error)
+else:
+    sys.exit("a graph that is not there was found")
+"""
+LOOK_AT_THE_DEAD = """
+import millrace_stat
+with millrace_stat.Observer("watched") as o:
+    assert o.state == "dead", o.state
+    assert {n.name: n for n in o.nodes()}["in"].values["rows_out"] >= 5000
+"""
+
 
 def run(*command, **more):
     return subprocess.run(
@@ -98,6 +144,7 @@ class Library(unittest.TestCase):
         include = self.prefix / "include/millrace"
         headers = sorted(str(h.relative_to(include)) for h in include.rglob("*.h"))
         self.assertIn("millrace.h", headers)
+        self.assertIn("millrace_stat.h", headers)
         self.assertIn("worker/ctx.h", headers)
         for header in headers:
             source = self.dir / "alone.c"
@@ -118,6 +165,28 @@ class Library(unittest.TestCase):
         foreign = [n for n in shown if not n.startswith(("mr_", "MILLRACE_"))]
         self.assertEqual(foreign, [])
         self.assertIn("mr_graph_open@@MILLRACE_0", shown)
+
+    # ---- observers ----
+
+    def test_python_reads_a_graph_that_runs_and_one_that_was_killed(self):
+        run_dir = self.dir / "run"
+        run_dir.mkdir()
+        library = self.lib / "libmillrace-stat.so.0"
+        env = dict(self.env, MILLRACE_RUN_DIR=str(run_dir), MILLRACE_STAT_LIBRARY=str(library),
+                   PYTHONPATH=str(self.prefix / "lib/python3/dist-packages"))
+        graph = self.dir / "watched.yaml"
+        graph.write_text(WATCHED_GRAPH)
+        child = subprocess.Popen(
+            [millrace.BUILD / "millrace", "run", "--quiet", graph], env=env, cwd=self.dir
+        )
+        try:
+            done = run("python3", "-c", LOOK_AT_IT, child.pid, env=env)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        finally:
+            child.kill()
+            child.wait()
+        done = run("python3", "-c", LOOK_AT_THE_DEAD, env=env)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     # ---- operator libraries ----
 
