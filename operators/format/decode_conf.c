@@ -3,43 +3,61 @@
 
 #include "format/decode_conf.h"
 
-static int read_format(struct mr_arena *arena, const struct mr_event_field *field,
-                       struct mr_decode_field *out, struct mr_error *err) {
+static int read_format(struct mr_arena *arena, const char *name, const char *text,
+                       struct mr_decode_format *out, struct mr_error *err) {
   static const char *const names[] = {[MR_DECODE_RFC3339] = "rfc3339",
                                       [MR_DECODE_UNIX_S] = "unix_s",
                                       [MR_DECODE_UNIX_MS] = "unix_ms",
                                       [MR_DECODE_UNIX_US] = "unix_us"};
-  out->time = MR_DECODE_RFC3339;
-  if (!field->format) return 0;
-  if (field->field.type != MR_TYPE_TIMESTAMP && field->field.elem != MR_TYPE_TIMESTAMP)
-    return mr_error_set(err, MR_ERR_CONF, "field \"%s\": only a timestamp has a format",
-                        field->field.name);
   for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
-    if (strcmp(field->format, names[i]) == 0) {
+    if (strcmp(text, names[i]) == 0) {
       out->time = (enum mr_decode_time)i;
       return 0;
     }
   }
   struct mr_time_pattern *pattern = MR_NEW(arena, struct mr_time_pattern, 1);
-  size_t bad_off = 0, len = strlen(field->format);
-  if (mr_time_pattern_compile(field->format, len, pattern, &bad_off) != 0)
+  size_t bad_off = 0;
+  if (mr_time_pattern_compile(text, strlen(text), pattern, &bad_off) != 0)
     return mr_error_set(err, MR_ERR_CONF,
-                        "field \"%s\": the format is not understood at byte %zu: \"%s\"",
-                        field->field.name, bad_off, field->format);
+                        "field \"%s\": the format is not understood at byte %zu: \"%s\"", name,
+                        bad_off, text);
   out->time = MR_DECODE_PATTERN;
   out->pattern = pattern;
   return 0;
 }
 
+static int read_formats(struct mr_arena *arena, const struct mr_event_field *field,
+                        struct mr_decode_field *out, struct mr_error *err) {
+  uint32_t cnt = field->format_cnt;
+  if (cnt && field->field.type != MR_TYPE_TIMESTAMP && field->field.elem != MR_TYPE_TIMESTAMP)
+    return mr_error_set(err, MR_ERR_CONF, "field \"%s\": only a timestamp has a format",
+                        field->field.name);
+  struct mr_decode_format *formats = MR_NEW(arena, struct mr_decode_format, cnt + 1);
+  for (uint32_t i = 0; i < cnt; i++) {
+    int rc = read_format(arena, field->field.name, field->formats[i], &formats[i], err);
+    if (rc) return rc;
+  }
+  out->formats = formats;
+  out->format_cnt = cnt;
+  return 0;
+}
+
+/* A default of a time: RFC 3339, or written as the field is. */
 static int read_time(const struct mr_decode_field *f, const char *text, size_t len, int64_t *us) {
-  static const int64_t units[] = {[MR_DECODE_UNIX_S] = 1000000,
-                                  [MR_DECODE_UNIX_MS] = 1000,
-                                  [MR_DECODE_UNIX_US] = 1,
-                                  [MR_DECODE_PATTERN] = 0};
+  static const int64_t units[] = {
+      [MR_DECODE_UNIX_S] = 1000000, [MR_DECODE_UNIX_MS] = 1000, [MR_DECODE_UNIX_US] = 1};
   if (mr_timestamp_parse(text, len, us) == 0) return 0;
-  if (f->time == MR_DECODE_PATTERN) return mr_time_pattern_parse(f->pattern, text, len, us);
-  if (f->time == MR_DECODE_RFC3339 || mr_int64_parse(text, len, us) != 0) return MR_ERR_DATA;
-  return __builtin_mul_overflow(*us, units[f->time], us) ? MR_ERR_DATA : 0;
+  for (uint32_t i = 0; i < f->format_cnt; i++) {
+    const struct mr_decode_format *format = &f->formats[i];
+    if (format->time == MR_DECODE_RFC3339) continue;
+    if (format->time == MR_DECODE_PATTERN) {
+      if (mr_time_pattern_parse(format->pattern, text, len, us) == 0) return 0;
+    } else if (mr_int64_parse(text, len, us) == 0 &&
+               !__builtin_mul_overflow(*us, units[format->time], us)) {
+      return 0;
+    }
+  }
+  return MR_ERR_DATA;
 }
 
 static int find_code(const struct mr_enum *codes, const char *text, uint8_t *code) {
@@ -88,7 +106,7 @@ int mr_decode_field_read(struct mr_arena *arena, const struct mr_event_field *fi
   memset(out, 0, sizeof *out);
   out->keys = field->from;
   out->key_cnt = field->from_cnt;
-  int rc = read_format(arena, field, out, err);
+  int rc = read_formats(arena, field, out, err);
   return rc ? rc : read_default(field, out, err);
 }
 

@@ -45,13 +45,20 @@ struct mr_decode_default {
   uint32_t str_len;
 };
 
+/* One way in which times are written. */
+struct mr_decode_format {
+  enum mr_decode_time time;
+  const struct mr_time_pattern *pattern; /* MR_DECODE_PATTERN */
+};
+
 /* How the column of the same index is read. */
 struct mr_decode_field {
-  const char *const
-      *keys; /* names in the input, the first one present wins; NULL: the column's name */
+  /* Names in the input: the first one that has a value wins. NULL: the column's name. */
+  const char *const *keys;
   uint32_t key_cnt;
-  enum mr_decode_time time;              /* timestamps and lists of them */
-  const struct mr_time_pattern *pattern; /* MR_DECODE_PATTERN */
+  /* Of timestamps and lists of them: the first one that fits counts. NULL: RFC 3339. */
+  const struct mr_decode_format *formats;
+  uint32_t format_cnt;
   struct mr_decode_default def;
   bool needed; /* decode it; must be an own column of the pool */
 };

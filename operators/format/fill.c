@@ -8,26 +8,33 @@
 
 /* ---- create ---- */
 
-static uint8_t scalar_kind(enum mr_type type, const struct mr_enum *codes,
-                           enum mr_decode_time time) {
+static const int64_t unit_us[] = {[MR_DECODE_UNIX_S] = 1000000,
+                                  [MR_DECODE_UNIX_MS] = 1000,
+                                  [MR_DECODE_UNIX_US] = 1,
+                                  [MR_DECODE_PATTERN] = 0};
+
+static uint8_t time_kind(const struct mr_decode_field *conf) {
+  if (!conf->format_cnt) return MR_VALUE_RFC3339;
+  if (conf->format_cnt > 1) return MR_VALUE_TIMES;
+  switch (conf->formats[0].time) {
+  case MR_DECODE_RFC3339: return MR_VALUE_RFC3339;
+  case MR_DECODE_PATTERN: return MR_VALUE_PATTERN;
+  default: return MR_VALUE_UNIX;
+  }
+}
+
+static uint8_t scalar_kind(enum mr_type type, const struct mr_fill_col *col) {
   switch (type) {
   case MR_TYPE_BOOL: return MR_VALUE_BOOL;
   case MR_TYPE_INT64: return MR_VALUE_INT64;
   case MR_TYPE_DOUBLE: return MR_VALUE_DOUBLE;
-  case MR_TYPE_STRING: return codes ? MR_VALUE_CODE : MR_VALUE_STR;
+  case MR_TYPE_STRING: return col->field->codes ? MR_VALUE_CODE : MR_VALUE_STR;
   case MR_TYPE_DURATION: return MR_VALUE_DURATION;
-  default: break;
+  default: return time_kind(col->conf);
   }
-  return time == MR_DECODE_RFC3339   ? MR_VALUE_RFC3339
-         : time == MR_DECODE_PATTERN ? MR_VALUE_PATTERN
-                                     : MR_VALUE_UNIX;
 }
 
 static void init_col(struct mr_fill *fill, struct mr_arena *arena, uint32_t c) {
-  static const int64_t units[] = {[MR_DECODE_UNIX_S] = 1000000,
-                                  [MR_DECODE_UNIX_MS] = 1000,
-                                  [MR_DECODE_UNIX_US] = 1,
-                                  [MR_DECODE_PATTERN] = 0};
   struct mr_fill_col *col = &fill->cols[c];
   col->field = &fill->conf.schema->fields[c];
   col->conf = &fill->conf.fields[c];
@@ -35,11 +42,13 @@ static void init_col(struct mr_fill *fill, struct mr_arena *arena, uint32_t c) {
   col->checked = col->needed || fill->conf.check_declared;
   col->event_time = fill->conf.schema->event_time == (int32_t)c;
   col->null_ok = col->event_time ? fill->conf.missing_time_keep : col->field->optional;
-  col->unix_us = units[col->conf->time];
-  col->elem = scalar_kind(col->field->elem, col->field->codes, col->conf->time);
-  col->kind = col->field->type == MR_TYPE_LIST
-                  ? MR_VALUE_LIST
-                  : scalar_kind(col->field->type, col->field->codes, col->conf->time);
+  for (uint32_t i = 0; i < col->conf->format_cnt; i++) {
+    const struct mr_decode_format *format = &col->conf->formats[i];
+    if (!col->unix_us) col->unix_us = unit_us[format->time];
+    if (!col->pattern) col->pattern = format->pattern;
+  }
+  col->elem = scalar_kind(col->field->elem, col);
+  col->kind = col->field->type == MR_TYPE_LIST ? MR_VALUE_LIST : scalar_kind(col->field->type, col);
   if (col->field->codes) col->codes = mr_codes_create(arena, col->field->codes);
 }
 
@@ -207,6 +216,30 @@ void mr_fill_end(struct mr_fill *fill, uint32_t from, uint32_t to) {
   fill->batch->msg.row_cnt = fill->batch->msg.sel_cnt = to;
 }
 
+/* ---- times ---- */
+
+bool mr_fill_time_text(const struct mr_fill_col *col, const char *p, size_t len, int64_t *us) {
+  const struct mr_decode_field *f = col->conf;
+  if (!f->format_cnt) return mr_timestamp_parse(p, len, us) == 0;
+  for (uint32_t i = 0; i < f->format_cnt; i++) {
+    const struct mr_decode_format *format = &f->formats[i];
+    if (format->time == MR_DECODE_RFC3339 && mr_timestamp_parse(p, len, us) == 0) return true;
+    if (format->time == MR_DECODE_PATTERN &&
+        mr_time_pattern_parse(format->pattern, p, len, us) == 0)
+      return true;
+  }
+  return false;
+}
+
+bool mr_fill_time_number(const struct mr_fill_col *col, int64_t v, int64_t *us) {
+  const struct mr_decode_field *f = col->conf;
+  for (uint32_t i = 0; i < f->format_cnt; i++) {
+    int64_t unit = unit_us[f->formats[i].time];
+    if (unit && mr_fill_unix_us(unit, v, us)) return true;
+  }
+  return false;
+}
+
 /* ---- causes ---- */
 
 bool mr_fill_bad(struct mr_fill *fill, const char *code, const char *fmt, ...) {
@@ -251,6 +284,7 @@ const char *mr_value_kind_text(uint8_t kind) {
   case MR_VALUE_RFC3339: return "a time as RFC 3339 text";
   case MR_VALUE_PATTERN: return "a time as text";
   case MR_VALUE_UNIX: return "a time as a whole number since 1970";
+  case MR_VALUE_TIMES: return "a time in one of the declared formats";
   case MR_VALUE_DURATION: return "a duration as text such as \"1h2m3.5s\"";
   default: return "a list";
   }

@@ -18,6 +18,7 @@ enum mr_value_kind {
   MR_VALUE_RFC3339,
   MR_VALUE_PATTERN,
   MR_VALUE_UNIX,
+  MR_VALUE_TIMES, /* a time in one of several formats */
   MR_VALUE_DURATION,
   MR_VALUE_LIST,
   MR_VALUE_CNT
@@ -31,7 +32,8 @@ struct mr_fill_col {
   bool checked;       /* its type and presence are checked: needed, or check_declared */
   bool null_ok;       /* a row may have none */
   bool event_time;
-  int64_t unix_us; /* MR_VALUE_UNIX: microseconds per unit */
+  int64_t unix_us;                       /* MR_VALUE_UNIX: microseconds per unit */
+  const struct mr_time_pattern *pattern; /* MR_VALUE_PATTERN */
   struct mr_codes *codes;
 };
 
@@ -95,6 +97,11 @@ __attribute__((format(printf, 3, 4))) bool mr_fill_bad(struct mr_fill *fill, con
 /* The value, as it is shown, is no text of one_of. */
 bool mr_fill_bad_code(struct mr_fill *fill, const struct mr_fill_col *col, const char *found);
 bool mr_fill_bad_missing(struct mr_fill *fill, const struct mr_fill_col *col, const char *how);
+/* A time of the column in one of its formats that are texts, or that are numbers; false: in none.
+ */
+bool mr_fill_time_text(const struct mr_fill_col *col, const char *p, size_t len, int64_t *us);
+bool mr_fill_time_number(const struct mr_fill_col *col, int64_t v, int64_t *us);
+
 /* "a whole number (int64)" */
 const char *mr_value_kind_text(uint8_t kind);
 /* The longest part of a text of at most max bytes that does not cut a character. */

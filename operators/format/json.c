@@ -21,10 +21,13 @@ static int init_keys(struct mr_json *json, struct mr_arena *arena, struct mr_err
   uint32_t cnt = 0;
   for (uint32_t c = 0; c < json->fill.col_cnt; c++)
     cnt += json->fill.cols[c].conf->keys ? json->fill.cols[c].conf->key_cnt : 1;
+  json->alts = MR_NEW(arena, struct mr_json_cell, cnt + 1);
+  json->alt_off = MR_NEW(arena, uint32_t, json->fill.col_cnt + 1);
   json->key_mask = (uint32_t)mr_pow2_up(cnt * 2 + 2) - 1;
   json->keys = MR_NEW(arena, struct mr_json_key, json->key_mask + 1);
   for (uint32_t c = 0; c < json->fill.col_cnt; c++) {
     const struct mr_decode_field *f = json->fill.cols[c].conf;
+    json->alt_off[c + 1] = json->alt_off[c] + f->key_cnt;
     int rc = f->keys ? 0 : add_key(json, json->fill.cols[c].field->name, c, 0, err);
     for (uint32_t k = 0; f->keys && k < f->key_cnt && !rc; k++)
       rc = add_key(json, f->keys[k], c, k, err);

@@ -167,8 +167,8 @@ static bool parse(struct mr_json *json, const struct mr_line *line) {
 
 /* ---- values ---- */
 
-static bool read_time(struct mr_json *json, const struct mr_fill_col *col, uint8_t kind, uint32_t i,
-                      int64_t *out) {
+static bool read_text_time(struct mr_json *json, const struct mr_fill_col *col, uint8_t kind,
+                           uint32_t i, int64_t *out) {
   uint32_t len;
   if (tape_type(json, i) != '"') return bad_type(json, col, kind, i);
   const char *p = tape_str(json, i, &len);
@@ -177,12 +177,30 @@ static bool read_time(struct mr_json *json, const struct mr_fill_col *col, uint8
     return mr_timestamp_parse(p, len, out) == 0 ||
            bad_value(json, col, "expected a time as RFC 3339 text", i);
   case MR_VALUE_PATTERN:
-    return mr_time_pattern_parse(col->conf->pattern, p, len, out) == 0 ||
+    return mr_time_pattern_parse(col->pattern, p, len, out) == 0 ||
            bad_value(json, col, "expected a time of the declared pattern", i);
   default:
     return mr_duration_parse_us(p, len, out) == 0 ||
            bad_value(json, col, "expected a duration such as \"1h2m3.5s\"", i);
   }
+}
+
+/* A time in one of several formats. */
+static bool read_any_time(struct mr_json *json, const struct mr_fill_col *col, uint32_t i,
+                          int64_t *out) {
+  uint8_t type = tape_type(json, i);
+  uint32_t len;
+  int64_t v;
+  if (type == '"') {
+    const char *p = tape_str(json, i, &len);
+    if (mr_fill_time_text(col, p, len, out)) return true;
+  } else if (type == 'l' && col->unix_us) {
+    memcpy(&v, &json->tape[i + 1], 8);
+    if (mr_fill_time_number(col, v, out)) return true;
+  } else {
+    return bad_type(json, col, MR_VALUE_TIMES, i);
+  }
+  return bad_value(json, col, "expected a time in one of the declared formats", i);
 }
 
 /* The value at tape index i as `kind`, checked. False: json->fill.bad says why not. */
@@ -221,7 +239,8 @@ static bool read_scalar(struct mr_json *json, const struct mr_fill_col *col, uin
     if (code < 0) return bad_code(json, col, i);
     out->code = (uint8_t)code;
     return true;
-  default: return read_time(json, col, kind, i, &out->i64);
+  case MR_VALUE_TIMES: return read_any_time(json, col, i, &out->i64);
+  default: return read_text_time(json, col, kind, i, &out->i64);
   }
 }
 
@@ -243,25 +262,40 @@ static bool read_list(struct mr_json *json, const struct mr_fill_col *col, uint3
 
 /* ---- fields ---- */
 
-/* Notes for each column where its value stands: of equal keys the last, of a column's keys the
- * first. */
+/* Of the column's keys the first one that has a value; one that is null if there is no other. */
+static void choose_key(struct mr_json *json, uint32_t c) {
+  struct mr_json_cell *cell = &json->cells[c];
+  const struct mr_json_cell *alts = json->alts + json->alt_off[c];
+  for (uint32_t k = json->fill.cols[c].conf->key_cnt; k-- > 0;) {
+    if (alts[k].state <= (cell->state == MR_JSON_VALUE ? MR_JSON_NULL : MR_JSON_ABSENT)) continue;
+    cell->state = alts[k].state;
+    cell->tape = alts[k].tape;
+    cell->rank = k;
+  }
+}
+
+/* Notes for each column where its value stands: of equal keys the last one. */
 static void find_fields(struct mr_json *json) {
   for (uint32_t c = 0; c < json->fill.col_cnt; c++) json->cells[c].state = MR_JSON_ABSENT;
+  for (uint32_t k = 0; k < json->alt_off[json->fill.col_cnt]; k++)
+    json->alts[k].state = MR_JSON_ABSENT;
   for (uint32_t i = 2; tape_type(json, i) != '}';) {
     uint32_t len;
     const char *p = tape_str(json, i, &len);
     const struct mr_json_key *key = mr_json_key_find(json, p, len);
     i++;
     if (key) {
-      struct mr_json_cell *cell = &json->cells[key->col];
-      if (cell->state == MR_JSON_ABSENT || key->rank <= cell->rank) {
-        cell->state = tape_type(json, i) == 'n' ? MR_JSON_NULL : MR_JSON_VALUE;
-        cell->rank = key->rank;
-        cell->tape = i;
-      }
+      bool alone = json->fill.cols[key->col].conf->key_cnt <= 1;
+      struct mr_json_cell *cell =
+          alone ? &json->cells[key->col] : &json->alts[json->alt_off[key->col] + key->rank];
+      cell->state = tape_type(json, i) == 'n' ? MR_JSON_NULL : MR_JSON_VALUE;
+      cell->rank = key->rank;
+      cell->tape = i;
     }
     i = tape_next(json, i);
   }
+  for (uint32_t c = 0; c < json->fill.col_cnt; c++)
+    if (json->fill.cols[c].conf->key_cnt > 1) choose_key(json, c);
 }
 
 static bool check_fields(struct mr_json *json) {

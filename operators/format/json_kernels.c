@@ -132,6 +132,7 @@ static void take_slot(struct mr_json *json, const struct mr_json_slot *slot,
     s.codes = *slot->codes;
     take_rows(&s, slot, group, MR_VALUE_CODE);
     break;
+  case MR_JSON_TIME_TEXT: /* what is no RFC 3339 is looked at alone */
   case MR_VALUE_RFC3339:
     take_rows(&s, slot, group, MR_VALUE_RFC3339);
     json->day = s.day;

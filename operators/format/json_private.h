@@ -21,6 +21,8 @@
 /* Of slots of templates, beside enum mr_value_kind. */
 enum mr_json_slot_kind {
   MR_JSON_ESCAPED_CODE = MR_VALUE_CNT, /* one_of with texts that need an escape */
+  MR_JSON_TIME_TEXT,                   /* a time with several formats that was a text, */
+  MR_JSON_TIME_NUMBER,                 /* or a number */
   MR_JSON_CHECK_STR,                   /* a string column that is only checked */
   MR_JSON_SKIP_STR,                    /* no column: well-formed, as it was */
   MR_JSON_SKIP_ANY
@@ -44,9 +46,9 @@ struct mr_json_value {
 
 enum mr_json_state { MR_JSON_ABSENT, MR_JSON_NULL, MR_JSON_VALUE };
 
-struct mr_json_cell { /* general path: what a line has for a column */
+struct mr_json_cell { /* general path: what a line has for a column, or for one of its keys */
   uint8_t state;
-  uint32_t rank; /* which of the column's keys */
+  uint32_t rank; /* which of the column's keys has the value */
   uint32_t tape; /* index of the value */
   bool slotted;  /* learning: the template has a slot for it */
   struct mr_json_value value;
@@ -115,6 +117,8 @@ struct mr_json_kernels {
 struct mr_json {
   struct mr_fill fill;
   struct mr_json_cell *cells;
+  struct mr_json_cell *alts; /* of columns with several keys: one per key */
+  uint32_t *alt_off;         /* per column: the first of them */
   struct mr_json_key *keys;
   uint32_t key_mask;
   struct mr_json_dom *dom;

@@ -72,6 +72,11 @@ static inline const char *mr_json_take_rfc3339(struct mr_day *day, const char *p
   return mr_json_behind(p + 19 + rest);
 }
 
+/* RFC 3339 is the column's first format, so a text that is one needs no look at the others. */
+static inline bool mr_json_rfc3339_first(const struct mr_fill_col *col) {
+  return !col->conf->format_cnt || col->conf->formats[0].time == MR_DECODE_RFC3339;
+}
+
 static inline const char *mr_json_take_bool(const char *p, bool *out) {
   if (memcmp(p, "true", 4) == 0) {
     *out = true;

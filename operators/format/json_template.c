@@ -93,9 +93,27 @@ static const char *take_text_time(const struct mr_fill_col *col, uint8_t kind, c
   const char *end = mr_scan_string(p);
   if (*end != '"') return NULL;
   size_t len = (size_t)(end - p);
-  int rc = kind == MR_VALUE_PATTERN ? mr_time_pattern_parse(col->conf->pattern, p, len, dst)
+  int rc = kind == MR_VALUE_PATTERN ? mr_time_pattern_parse(col->pattern, p, len, dst)
                                     : mr_duration_parse_us(p, len, dst);
   return rc == 0 ? end + 1 : NULL;
+}
+
+/* A time that may have several formats. */
+static const char *take_time_text(struct mr_json *json, const struct mr_fill_col *col,
+                                  const char *p, int64_t *dst) {
+  if (mr_json_rfc3339_first(col)) {
+    const char *q = mr_json_take_rfc3339(&json->day, p, dst);
+    if (q) return q;
+  }
+  const char *end = mr_scan_string(p);
+  if (*end != '"' || !mr_fill_time_text(col, p, (size_t)(end - p), dst)) return NULL;
+  return end + 1;
+}
+
+static const char *take_time_number(const struct mr_fill_col *col, const char *p, int64_t *dst) {
+  int64_t v;
+  p = mr_json_take_int64(p, &v);
+  return p && mr_fill_time_number(col, v, dst) ? p : NULL;
 }
 
 static const char *skip_blanks(const char *p) {
@@ -106,7 +124,7 @@ static const char *skip_blanks(const char *p) {
 static bool is_text(uint8_t kind) {
   return kind == MR_VALUE_STR || kind == MR_VALUE_CODE || kind == MR_VALUE_RFC3339 ||
          kind == MR_VALUE_PATTERN || kind == MR_VALUE_DURATION || kind == MR_JSON_CHECK_STR ||
-         kind == MR_JSON_ESCAPED_CODE || kind == MR_JSON_SKIP_STR;
+         kind == MR_JSON_ESCAPED_CODE || kind == MR_JSON_SKIP_STR || kind == MR_JSON_TIME_TEXT;
 }
 
 static const char *take_elem(struct mr_json *json, const struct mr_fill_col *col, const char *p,
@@ -125,6 +143,7 @@ static const char *take_elem(struct mr_json *json, const struct mr_fill_col *col
   case MR_VALUE_DOUBLE: return mr_json_take_double(p, &v->f64);
   case MR_VALUE_BOOL: return mr_json_take_bool(p, &v->b);
   case MR_VALUE_UNIX: return mr_json_take_unix(col->unix_us, p, &v->i64);
+  case MR_VALUE_TIMES: return NULL;
   default: return take_text_time(col, col->elem, p, &v->i64);
   }
 }
@@ -176,6 +195,8 @@ static inline const char *take_value(struct mr_json *json, const struct mr_json_
   case MR_VALUE_UNIX: return mr_json_take_unix(json->fill.cols[slot->col].unix_us, p, w8);
   case MR_VALUE_PATTERN:
   case MR_VALUE_DURATION: return take_text_time(&json->fill.cols[slot->col], slot->kind, p, w8);
+  case MR_JSON_TIME_TEXT: return take_time_text(json, &json->fill.cols[slot->col], p, w8);
+  case MR_JSON_TIME_NUMBER: return take_time_number(&json->fill.cols[slot->col], p, w8);
   case MR_VALUE_LIST:
     return take_list(json, &json->fill.cols[slot->col], p, (struct mr_list *)(void *)dst + row);
   default: return mr_json_skip(p, 1);
@@ -197,6 +218,7 @@ static const char *take_null(struct mr_json *json, const struct mr_json_template
   if (slot->kind < MR_JSON_SKIP_STR) {
     const struct mr_fill_col *col = &json->fill.cols[slot->col];
     if (!col->null_ok && !col->conf->def.given) return NULL;
+    if (col->conf->key_cnt > 1) return NULL; /* another key of the column may have a value */
     mr_fill_missing(&json->fill, slot->col, row);
   }
   return p + len + 4;
@@ -441,6 +463,10 @@ static bool set_kind(struct mr_json *json, struct mr_json_slot *slot, const char
   slot->col = 0;
   if (!key) return true;
   struct mr_json_cell *cell = &json->cells[key->col];
+  /* another key has the value as long as it is there; one before it that is null may have it in
+   * the next line */
+  if (cell->state == MR_JSON_VALUE && key->rank > cell->rank) return true;
+  if (key->rank != cell->rank) return false;
   if (cell->slotted) return false; /* the same field twice */
   cell->slotted = true;
   if (!json->fill.cols[key->col].checked) return true;
@@ -448,6 +474,8 @@ static bool set_kind(struct mr_json *json, struct mr_json_slot *slot, const char
   slot->col = (uint16_t)key->col;
   slot->codes = json->fill.cols[key->col].codes;
   if (slot->kind == MR_VALUE_CODE && !slot->codes->plain) slot->kind = MR_JSON_ESCAPED_CODE;
+  if (slot->kind == MR_VALUE_TIMES)
+    slot->kind = *p == '"' ? MR_JSON_TIME_TEXT : MR_JSON_TIME_NUMBER;
   if (slot->kind == MR_VALUE_STR && !json->fill.cols[key->col].needed)
     slot->kind = MR_JSON_CHECK_STR;
   return true;
@@ -481,14 +509,16 @@ static bool same_template(const struct mr_json_template *a, const struct mr_json
          memcmp(a->text, b->text, a->text_used) == 0;
 }
 
-static bool is_grouped(uint8_t kind) {
-  return kind != MR_VALUE_LIST && kind != MR_VALUE_PATTERN && kind != MR_VALUE_DURATION &&
-         kind != MR_JSON_ESCAPED_CODE;
+static bool is_grouped(const struct mr_json *json, const struct mr_json_slot *slot) {
+  if (slot->kind == MR_JSON_TIME_TEXT) return mr_json_rfc3339_first(&json->fill.cols[slot->col]);
+  return slot->kind != MR_VALUE_LIST && slot->kind != MR_VALUE_PATTERN &&
+         slot->kind != MR_VALUE_DURATION && slot->kind != MR_JSON_ESCAPED_CODE &&
+         slot->kind != MR_JSON_TIME_NUMBER;
 }
 
 void mr_json_templates_learn(struct mr_json *json, const struct mr_line *line) {
-  if (json->rest) {
-    json->rest--;
+  if (json->rest) { /* behind it the first line is learned, so that the next ones can fit */
+    if (!--json->rest && json->credit < RETRY_CREDIT) json->credit = RETRY_CREDIT;
     return;
   }
   if (++json->misses == MISSES) {
@@ -510,7 +540,7 @@ void mr_json_templates_learn(struct mr_json *json, const struct mr_line *line) {
       t->absent[t->absent_cnt++] = (uint16_t)c;
   }
   t->grouped = true;
-  for (uint32_t i = 0; i < t->slot_cnt; i++) t->grouped &= is_grouped(t->slots[i].kind);
+  for (uint32_t i = 0; i < t->slot_cnt; i++) t->grouped &= is_grouped(json, &t->slots[i]);
   for (uint32_t i = 0; i < json->template_cnt; i++)
     if (same_template(t, &json->templates[i])) return;
   /* the newest first; the one that was used longest ago becomes the scratch */

@@ -12,7 +12,7 @@ struct field_conf {
   struct mr_opt_string default_text;
   struct mr_opt_strings one_of;
   int other;
-  struct mr_tree *from, *format;
+  struct mr_opt_strings from, format;
   bool default_given, type_given;
 };
 
@@ -28,10 +28,12 @@ static const struct mr_opt field_opts[] = {
      .help = "the values that a string may have", .example = "[low, high]"},
     {"other", MR_OPT_ENUM, MR_OPT_AT(struct field_conf, other), .def = "reject",
      .words = other_words, .help = "keep: other values than one_of pass too"},
-    {"from", MR_OPT_RAW, MR_OPT_AT(struct field_conf, from), .since = MR_OPT_LATER,
-     .help = "JSON keys, the first present wins"},
-    {"format", MR_OPT_RAW, MR_OPT_AT(struct field_conf, format),
-     .help = "of a timestamp: rfc3339, unix_s, unix_ms, unix_us or a pattern"},
+    {"from", MR_OPT_STRINGS, MR_OPT_AT(struct field_conf, from), .def = "",
+     .help = "names in the input (JSON keys, CSV headers); the first that has a value wins",
+     .example = "[ts, event_ts]"},
+    {"format", MR_OPT_STRINGS, MR_OPT_AT(struct field_conf, format), .def = "",
+     .help = "of a timestamp: rfc3339, unix_s, unix_ms, unix_us or a pattern; several are tried in "
+             "order"},
     MR_OPT_END};
 
 struct event_conf {
@@ -90,25 +92,33 @@ static void read_one_of(struct mr_planner *pl, const struct field_conf *conf, st
   }
 }
 
-static void read_format(struct mr_planner *pl, struct mr_tree *tree, struct mr_event_field *out) {
-  if (tree->kind == MR_TREE_LIST) {
-    mr_diag_error(pl->diags, MR_CODE_NOT_AVAILABLE, mr_tree_span(tree),
-                  "a list of formats is not available yet");
-    return;
-  }
-  struct mr_time_pattern pattern;
-  size_t bad;
+/* The texts of a list, as the event keeps them. */
+static const char *const *texts_of(struct mr_planner *pl, const struct mr_opt_strings *list) {
+  const char **texts = MR_NEW(pl->arena, const char *, list->cnt);
+  for (uint32_t i = 0; i < list->cnt; i++) texts[i] = list->items[i].text;
+  return texts;
+}
+
+static void read_formats(struct mr_planner *pl, const struct mr_opt_strings *list,
+                         struct mr_tree *at, struct mr_event_field *out) {
   static const char *const names[] = {"rfc3339", "unix_s", "unix_ms", "unix_us"};
-  if (tree->kind != MR_TREE_SCALAR || out->field.type != MR_TYPE_TIMESTAMP) {
-    mr_diag_error(pl->diags, MR_CODE_BAD_EVENT, mr_tree_span(tree), "format is for a timestamp");
+  if (out->field.type != MR_TYPE_TIMESTAMP) {
+    mr_diag_error(pl->diags, MR_CODE_BAD_EVENT, mr_tree_span(at), "format is for a timestamp");
     return;
   }
-  out->format = tree->text;
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-    if (mr_tree_text_is(tree, names[i])) return;
-  if (mr_time_pattern_compile(tree->text, tree->len, &pattern, &bad))
-    mr_diag_error(pl->diags, MR_CODE_BAD_EVENT, mr_tree_span_at(pl->arena, tree, bad, 1),
-                  "this is no part of a time pattern");
+  out->formats = texts_of(pl, list);
+  out->format_cnt = list->cnt;
+  for (uint32_t i = 0; i < list->cnt; i++) {
+    struct mr_time_pattern pattern;
+    const struct mr_opt_string *item = &list->items[i];
+    bool known = false;
+    size_t bad;
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+      known |= mr_tree_text_is(item->at, names[k]);
+    if (!known && mr_time_pattern_compile(item->text, item->len, &pattern, &bad))
+      mr_diag_error(pl->diags, MR_CODE_BAD_EVENT, mr_tree_span_at(pl->arena, item->at, bad, 1),
+                    "this is no part of a time pattern");
+  }
 }
 
 static bool read_field(struct mr_planner *pl, struct mr_tree *key, struct mr_tree *tree,
@@ -134,7 +144,11 @@ static bool read_field(struct mr_planner *pl, struct mr_tree *key, struct mr_tre
     return false;
   }
   if (conf.one_of.cnt) read_one_of(pl, &conf, mr_tree_get(tree, "one_of"), out);
-  if (conf.format) read_format(pl, conf.format, out);
+  if (conf.format.cnt) read_formats(pl, &conf.format, mr_tree_get(tree, "format"), out);
+  if (conf.from.cnt) {
+    out->from = texts_of(pl, &conf.from);
+    out->from_cnt = conf.from.cnt;
+  }
   if (conf.default_text.at) {
     if (conf.default_text.at->kind != MR_TREE_SCALAR)
       mr_diag_error(pl->diags, MR_CODE_BAD_EVENT, mr_tree_span(conf.default_text.at),
@@ -143,6 +157,44 @@ static bool read_field(struct mr_planner *pl, struct mr_tree *key, struct mr_tre
       out->default_text = conf.default_text.at->text;
   }
   return true;
+}
+
+static uint32_t name_cnt(const struct mr_event_field *f) {
+  return f->from_cnt ? f->from_cnt : 1;
+}
+static const char *name_at(const struct mr_event_field *f, uint32_t n) {
+  return f->from_cnt ? f->from[n] : f->field.name;
+}
+
+/* The field that reads name n of field i too, before that one does; or NULL. */
+static const struct mr_event_field *other_reader(const struct mr_event *event, uint32_t i,
+                                                 uint32_t n) {
+  const char *name = name_at(&event->fields[i], n);
+  for (uint32_t k = 0; k <= i; k++) {
+    const struct mr_event_field *f = &event->fields[k];
+    uint32_t cnt = k < i ? name_cnt(f) : n;
+    for (uint32_t m = 0; m < cnt; m++)
+      if (!strcmp(name_at(f, m), name)) return f;
+  }
+  return NULL;
+}
+
+/* Each name of the input is read by one column. */
+static bool check_names(struct mr_planner *pl, const struct mr_event *event,
+                        struct mr_tree *fields) {
+  bool ok = true;
+  for (uint32_t i = 0; i < event->field_cnt; i++) {
+    const struct mr_event_field *f = &event->fields[i], *other;
+    for (uint32_t n = 0; n < name_cnt(f); n++) {
+      if (!(other = other_reader(event, i, n))) continue;
+      struct mr_tree *field = mr_tree_get(fields, f->field.name),
+                     *from = mr_tree_get(field, "from");
+      mr_diag_error(pl->diags, MR_CODE_BAD_EVENT, mr_tree_span(from ? from : field),
+                    "\"%s\" of the input is read by %s already", name_at(f, n), other->field.name);
+      ok = false;
+    }
+  }
+  return ok;
 }
 
 static struct mr_event *read_fields(struct mr_planner *pl, const char *name,
@@ -176,6 +228,7 @@ static struct mr_event *read_fields(struct mr_planner *pl, const char *name,
     }
   }
   mr_source_locate(fields->span.src, mr_tree_name_span(fields).off, &event->line, &event->col);
+  ok = ok && check_names(pl, event, fields);
   return ok ? event : NULL;
 }
 

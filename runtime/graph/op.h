@@ -65,10 +65,12 @@ enum mr_op_flags {
 /* A declared event of the graph file: `events:` or `fields:` inline. */
 struct mr_event_field {
   struct mr_field field;   /* name, type, codes, optional */
-  const char *const *from; /* JSON names, the first present wins; NULL: the field's name */
+  const char *const *from; /* names in the input, the first present wins; NULL: its own */
   uint32_t from_cnt;
-  const char
-      *format; /* timestamp: "rfc3339", "unix_s", "unix_ms", "unix_us", or a pattern; else NULL */
+  /* timestamp: "rfc3339", "unix_s", "unix_ms", "unix_us", or a pattern, tried in order; 0 of them:
+   * rfc3339 */
+  const char *const *formats;
+  uint32_t format_cnt;
   const char *default_text; /* constant that replaces a missing value, NULL: none */
   bool other_keep;          /* one_of with other: keep: plain string, values outside allowed */
 };

@@ -24,7 +24,10 @@ static const char *const rig_texts[] = {
 static const uint32_t rig_lens[] = {3, 6, 4, 8, 6, 33};
 static const struct mr_enum rig_codes = {6, rig_texts, rig_lens, NULL};
 
-/* Columns of the rig: every kind of field. */
+static const char *const rig_tt_keys[] = {"tt", "tt2", "tt3"};
+static const char *const rig_tn_keys[] = {"n1", "tn"};
+
+/* Columns of the rig: every kind of field; times in several formats from several keys. */
 enum {
   RIG_T,
   RIG_S,
@@ -41,6 +44,8 @@ enum {
   RIG_UNREAD,
   RIG_DEF,
   RIG_SDEF,
+  RIG_TT,
+  RIG_TN,
   RIG_RAW,
   RIG_COLS
 };
@@ -54,6 +59,7 @@ struct rig {
   struct mr_schema schema;
   struct mr_decode_conf conf;
   struct mr_time_pattern pattern;
+  struct mr_decode_format tt[4], tn[2];
   bool own[RIG_COLS];
   struct mr_json *json;
   struct mr_lines lines;
@@ -86,15 +92,31 @@ static RIG_UNUSED void rig_fields(struct rig *r) {
       [RIG_UNREAD] = {"unread", MR_TYPE_INT64, .optional = true},
       [RIG_DEF] = {"def", MR_TYPE_INT64},
       [RIG_SDEF] = {"sdef", MR_TYPE_STRING},
+      [RIG_TT] = {"tt", MR_TYPE_TIMESTAMP, .optional = true},
+      [RIG_TN] = {"tn", MR_TYPE_TIMESTAMP, .optional = true},
       [RIG_RAW] = {"raw", MR_TYPE_STRING, .hidden = true}};
   memcpy(r->fields, fields, sizeof fields);
   for (int i = 0; i < RIG_RAW; i++) r->json_fields[i].needed = i != RIG_UNREAD;
   size_t bad_off;
   const char *pattern = "yyyy-MM-dd HH:mm:ss";
   if (mr_time_pattern_compile(pattern, strlen(pattern), &r->pattern, &bad_off)) rig_die("pattern");
-  r->json_fields[RIG_MS].time = MR_DECODE_UNIX_MS;
-  r->json_fields[RIG_P].time = MR_DECODE_PATTERN;
-  r->json_fields[RIG_P].pattern = &r->pattern;
+  const struct mr_decode_format rfc3339 = {MR_DECODE_RFC3339, NULL};
+  const struct mr_decode_format times = {MR_DECODE_PATTERN, &r->pattern};
+  const struct mr_decode_format unix_s = {MR_DECODE_UNIX_S, NULL};
+  const struct mr_decode_format unix_ms = {MR_DECODE_UNIX_MS, NULL};
+  r->tt[0] = rfc3339, r->tt[1] = times, r->tt[2] = unix_s, r->tt[3] = unix_ms;
+  r->tn[0] = times, r->tn[1] = unix_ms;
+  r->json_fields[RIG_MS].formats = &r->tn[1];
+  r->json_fields[RIG_P].formats = &r->tn[0];
+  r->json_fields[RIG_MS].format_cnt = r->json_fields[RIG_P].format_cnt = 1;
+  r->json_fields[RIG_TT].formats = r->tt;
+  r->json_fields[RIG_TT].format_cnt = 4;
+  r->json_fields[RIG_TT].keys = rig_tt_keys;
+  r->json_fields[RIG_TT].key_cnt = 3;
+  r->json_fields[RIG_TN].formats = r->tn;
+  r->json_fields[RIG_TN].format_cnt = 2;
+  r->json_fields[RIG_TN].keys = rig_tn_keys;
+  r->json_fields[RIG_TN].key_cnt = 2;
   r->json_fields[RIG_DEF].def = (struct mr_decode_default){.given = true, .i64 = 7};
   r->json_fields[RIG_SDEF].def =
       (struct mr_decode_default){.given = true, .str = "a default on the heap", .str_len = 21};

@@ -200,6 +200,24 @@ static const char *const anything[] = {"1",
                                        "\"\\q\"",
                                        "[\"\xff\"]"};
 
+static const char *const any_times[] = {"\"2025-10-13T00:17:02Z\"",
+                                        "\"2025-10-13 00:17:02\"",
+                                        "1760314622123",
+                                        "1760314622",
+                                        "\"2025-10-13T00:17:02.5+02:00\"",
+                                        "null",
+                                        "253402300799",
+                                        "253402300800",
+                                        "253402300800000",
+                                        "9223372036854775807",
+                                        "9223372036854775808",
+                                        "1.5",
+                                        "\"2025-10-13\"",
+                                        "\"1760314622\"",
+                                        "\"2025-10-13T00\\u003a17:02Z\"",
+                                        "true",
+                                        "[]"};
+
 #define LIST(list) list, sizeof(list) / sizeof((list)[0])
 static const struct {
   const char *name;
@@ -210,7 +228,9 @@ static const struct {
               {"ms", LIST(stamps)},       {"p", LIST(patterns)},    {"du", LIST(spans)},
               {"li", LIST(lists)},        {"ls", LIST(text_lists)}, {"le", LIST(code_lists)},
               {"unread", LIST(anything)}, {"def", LIST(numbers)},   {"sdef", LIST(strings)},
-              {"other", LIST(anything)},  {"xy", LIST(anything)},   {"te", LIST(codes)}};
+              {"other", LIST(anything)},  {"xy", LIST(anything)},   {"te", LIST(codes)},
+              {"tt", LIST(any_times)},    {"tt2", LIST(any_times)}, {"tt3", LIST(any_times)},
+              {"n1", LIST(any_times)},    {"tn", LIST(any_times)}};
 #define MAKERS (sizeof makers / sizeof makers[0])
 /* Fields that a steady line has; from times by pattern to lists: those that it has not. */
 enum { STEADY = 7, P = 7, LE = 11 };

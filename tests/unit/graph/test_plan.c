@@ -326,6 +326,26 @@ static const struct wrong wrongs[] = {
     {"unknown event",
      "sources:\n  a: { type: gen, event: ee }\nsinks:\n  out: { type: collect, from: a }\n",
      "7:26 MR4014 no event is named \"ee\""},
+    {"names of the input and formats of times",
+     "sources:\n  a:\n    type: gen\n    fields:\n"
+     "      id: { type: int64, from: [key, s] }\n"
+     "      s: { type: string }\n"
+     "      d: { type: int64, from: key }\n"
+     "      n: { type: int64, format: [unix_s, unix_ms] }\n"
+     "      t: { type: timestamp, format: [rfc3339, yyyy-QQ] }\n"
+     "      u: { type: timestamp, from: [x, x], format: [unix_s, {a: 1}] }\n"
+     "sinks:\n  out: { type: collect, from: a }\n",
+     "13:33 MR4014 format is for a timestamp; 14:52 MR4014 this is no part of a time pattern; "
+     "15:60 MR1003 "},
+    {"names of the input that two fields read",
+     "sources:\n  a:\n    type: gen\n    fields:\n"
+     "      id: { type: int64, from: [key, s] }\n"
+     "      s: { type: string }\n"
+     "      d: { type: int64, from: key }\n"
+     "      u: { type: timestamp, from: [x, x] }\n"
+     "sinks:\n  out: { type: collect, from: a }\n",
+     "11:10 MR4014 \"s\" of the input is read by id already; 12:31 MR4014 \"key\" of the input is "
+     "read by id already; 13:35 MR4014 \"x\" of the input is read by u already"},
     {"a column used as two types",
      "sources:\n  a: { type: gen }\nsteps:\n  f: { type: filter, from: a, where: n > 3 }\n"
      "  g: { type: filter, from: f, where: n = 'x' }\nsinks:\n  out: { type: only, from: g }\n",
