@@ -97,6 +97,12 @@ const struct mr_stat_field mr_stat_fields[] = {
     COUNTER(node, NUMBER, INDEX),
     COUNTER(label, TEXT, NONE),
     COUNTER(value, GAUGE, NONE),
+    NODE(windows_open, GAUGE, NONE),
+    NODE(windows_closed, COUNTER, NONE),
+    NODE(next_start_us, GAUGE, US_EPOCH),
+    NODE(next_end_us, GAUGE, US_EPOCH),
+    NODE(next_keys, GAUGE, KEYS),
+    PARTITION(last_us, GAUGE, US_EPOCH),
 };
 
 const uint32_t mr_stat_field_cnt = sizeof mr_stat_fields / sizeof mr_stat_fields[0];

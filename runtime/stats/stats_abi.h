@@ -127,7 +127,11 @@ struct mr_node_stat { /* one instance of a node; the words' writer: its worker *
   _Atomic uint64_t state_keys, state_bytes;        /* gauges */
   _Atomic uint64_t cycle_max_ns, cycle_over;       /* longest call; calls over the threshold */
   _Atomic uint64_t input_bytes, input_bytes_total; /* sources: read so far; gauge, 0: unknown */
-  uint8_t reserved_1[80];
+  /* since 1.1: windows; the three of the one that closes next count while windows_open is not 0 */
+  _Atomic uint64_t windows_open, windows_closed; /* gauge */
+  _Atomic uint64_t next_start_us, next_end_us;   /* gauges, time */
+  _Atomic uint64_t next_keys;                    /* gauge */
+  uint8_t reserved_1[40];
   struct mr_hist service_ns; /* time of one call of the operator */
 };
 MR_ABI_SIZE(struct mr_node_stat, 32128);
@@ -179,7 +183,8 @@ struct mr_partition_stat { /* writer: the worker of the source */
   _Atomic uint64_t frontier_us; /* gauge, time */
   _Atomic uint64_t idle;        /* gauge: 1 while left out of the minimum */
   _Atomic uint64_t rows;        /* decoded */
-  uint8_t reserved_1[40];
+  _Atomic uint64_t last_us; /* since 1.1. Gauge, time: wall clock of the last row; 0: none yet */
+  uint8_t reserved_1[32];
 };
 MR_ABI_SIZE(struct mr_partition_stat, 128);
 

@@ -175,6 +175,7 @@ struct mr_instance {
   int64_t vtime_us; /* last planned time under the virtual clock */
   uint64_t last_row_ns;
   bool source_idle, source_done, source_ended; /* done: it said END */
+  bool source_flushed;                         /* its partition has reached the end of time */
   uint64_t rows_left, rows_taken;              /* --count: this poll may take; taken so far */
 
   /* error rows */

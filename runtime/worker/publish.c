@@ -119,7 +119,9 @@ int mr_run_make_stats(struct mr_run *run, struct mr_error *err) {
                                .partition_cnt = plan->partition_cnt,
                                .worker_cnt = run->worker_cnt,
                                .part_max = 1024,
-                               .virtual_clock = plan->runtime.virtual_clock};
+                               .virtual_clock = plan->runtime.virtual_clock,
+                               .plan = mr_plan_json(plan, &scratch)};
+  conf.plan_len = (uint32_t)strlen(conf.plan);
   int rc = make_segment(run, &conf, err);
   if (!rc) attach_words(run);
   mr_arena_free(&scratch);
@@ -165,6 +167,11 @@ static void publish_instance(struct mr_worker *w, struct mr_instance *inst) {
   mr_stat_set(&s->nan_null, c->nan_null);
   mr_stat_set(&s->state_keys, c->state_keys);
   mr_stat_set(&s->state_bytes, c->state_bytes);
+  mr_stat_set(&s->windows_open, c->windows_open);
+  mr_stat_set(&s->windows_closed, c->windows_closed);
+  mr_stat_set(&s->next_keys, c->next_keys);
+  mr_stat_set_time(&s->next_start_us, c->next_start_us);
+  mr_stat_set_time(&s->next_end_us, c->next_end_us);
   /* Sampled busy time may overshoot: what the worker was busy, by its own clock, is the bound. */
   uint64_t wall = w->busy_ns + w->blocked_ns + w->idle_ns + w->house_ns;
   uint64_t busy = inst->busy_ns < w->busy_ns ? inst->busy_ns : w->busy_ns;
@@ -179,8 +186,10 @@ static void publish_instance(struct mr_worker *w, struct mr_instance *inst) {
   publish_links(inst);
   if (inst->op->kind == MR_OP_SOURCE) {
     struct mr_partition_stat *p = &w->run->stats.partitions[inst->node->partition_first];
-    mr_stat_set_time(&p->frontier_us, inst->source_frontier_us);
+    mr_stat_set_time(&p->frontier_us,
+                     inst->source_flushed ? MR_TIME_MAX : inst->source_frontier_us);
     mr_stat_set(&p->idle, inst->source_idle);
+    if (mr_stat_get(&p->rows) != c->rows_in) mr_stat_set_time(&p->last_us, w->now_us);
     mr_stat_set(&p->rows, c->rows_in);
   }
 }

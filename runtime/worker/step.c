@@ -538,6 +538,8 @@ void mr_instance_end_source(struct mr_instance *inst, enum mr_source_end how) {
   bool idle = how == MR_SOURCE_HOLD || (how == MR_SOURCE_STOP && inst->source_idle);
   int64_t us = how == MR_SOURCE_FLUSH ? MR_TIME_MAX : inst->source_frontier_us;
   inst->source_ended = true;
+  inst->source_flushed = how == MR_SOURCE_FLUSH;
+  inst->source_idle |= idle;
   set_source_time(inst, MR_ITEM_END, us, idle);
   set_phase(inst, MR_PHASE_START);
   mr_instance_run(inst);
