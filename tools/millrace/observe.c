@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "cmd.h"
+#include "load.h"
 
 int mr_observe_open(struct mr_observe *obs, const char *verb, const char *name_or_pid) {
   struct mr_error err;
@@ -83,4 +84,61 @@ int mr_observe_wait(uint64_t until_ns, bool keys) {
 bool mr_observe_print(const struct mr_lines *lines) {
   if (lines->len && fwrite(lines->text, 1, lines->len, stdout) != lines->len) return false;
   return fflush(stdout) == 0;
+}
+
+/* ---- verbs that print a graph again and again ---- */
+
+int mr_observe_args(struct mr_observe_args *to, const char *verb, int argc, char **argv,
+                    int (*more)(void *ctx, struct mr_args *args), void *ctx) {
+  struct mr_args args = {.argc = argc, .argv = argv};
+  while (mr_args_next(&args)) {
+    if (!args.flag && !to->name) {
+      to->name = args.value;
+    } else if (!args.flag) {
+      if (to->word_cnt == to->word_max)
+        return mr_cmd_usage(verb, to->word_max ? "too many words: \"%s\"" : "one graph at a time",
+                            args.value);
+      to->words[to->word_cnt++] = args.value;
+    } else if (!strcmp(args.flag, "--json")) {
+      to->json = true;
+    } else if (!strcmp(args.flag, "--watch")) {
+      const char *value = mr_args_value(&args, verb);
+      if (!value || !(to->watch_ns = mr_observe_interval(verb, "--watch", value)))
+        return MR_EXIT_USAGE;
+    } else {
+      int taken = more ? more(ctx, &args) : 0;
+      if (taken < 0) return MR_EXIT_USAGE;
+      if (!taken) return mr_cmd_usage(verb, "unknown flag %s", args.flag);
+    }
+  }
+  return to->name ? MR_EXIT_OK : mr_cmd_usage(verb, "which graph? Give its name or pid");
+}
+
+static bool print_now(struct mr_observe *obs, const struct mr_observe_args *args, bool apart,
+                      mr_observe_draw draw, void *ctx) {
+  struct mr_arena arena = {0};
+  struct mr_lines out = {.arena = &arena};
+  struct mr_topology topology;
+  mr_topology_read(&topology, &arena, &obs->now);
+  if (apart && !args->json) mr_lines_add(&out, "\n");
+  draw(ctx, &out, obs, &topology);
+  bool printed = mr_observe_print(&out);
+  mr_arena_free(&arena);
+  return printed;
+}
+
+int mr_observe_run(const struct mr_observe_args *args, const char *verb, mr_observe_draw draw,
+                   void *ctx) {
+  struct mr_observe obs;
+  int rc = mr_observe_open(&obs, verb, args->name);
+  if (rc) return rc;
+  bool printed = print_now(&obs, args, false, draw, ctx);
+  uint64_t next_ns = obs.now.taken_mono_ns + args->watch_ns;
+  for (; printed && !rc && args->watch_ns && mr_observe_live(&obs); next_ns += args->watch_ns) {
+    while (mr_process_mono_ns() < next_ns) mr_observe_wait(next_ns, false);
+    rc = mr_observe_next(&obs, verb);
+    if (!rc) printed = print_now(&obs, args, true, draw, ctx);
+  }
+  mr_observe_close(&obs);
+  return rc;
 }

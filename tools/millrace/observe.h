@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "attach/snapshot.h"
+#include "attach/topology.h"
 #include "base/lines.h"
 
 struct mr_observe {
@@ -16,6 +17,30 @@ struct mr_observe {
   struct mr_snapshot now, before, part;
   bool has_before;
 };
+
+/* What every verb that prints a graph again and again takes: one name or pid (words beyond it are
+ * the verb's), --json, --watch SEC. */
+struct mr_observe_args {
+  const char *name;
+  const char *words[4]; /* behind the name */
+  uint32_t word_cnt, word_max;
+  bool json;
+  uint64_t watch_ns;
+};
+
+/* Reads them; an exit code. `more` takes other flags: 1 taken, 0 not known, -1 wrong (said); NULL:
+ * there are none. */
+struct mr_args;
+int mr_observe_args(struct mr_observe_args *to, const char *verb, int argc, char **argv,
+                    int (*more)(void *ctx, struct mr_args *args), void *ctx);
+
+/* Prints what `draw` makes of the newest snapshot, and with watch_ns again at that distance until
+ * the graph ends or nobody reads; texts are a blank line apart, JSON is a line each. topology is of
+ * that snapshot. An exit code. */
+typedef void (*mr_observe_draw)(void *ctx, struct mr_lines *out, struct mr_observe *obs,
+                                const struct mr_topology *topology);
+int mr_observe_run(const struct mr_observe_args *args, const char *verb, mr_observe_draw draw,
+                   void *ctx);
 
 /* Attaches to a graph by name or pid and takes the first snapshot; says on stderr what is wrong. An
  * exit code. */
