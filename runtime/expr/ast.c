@@ -46,13 +46,20 @@ static enum mr_type type_of_case(const struct ast_node *n) {
   return t != MR_TYPE_NONE ? t : type_of(n->args[n->arg_cnt - 1]);
 }
 
+/* Of the arguments with letter a, which are of one type. */
+static enum mr_type type_of_alike(const struct ast_node *n, const char *letters, size_t cnt) {
+  enum mr_type t = MR_TYPE_NONE;
+  for (uint32_t i = 0; i < n->arg_cnt && t == MR_TYPE_NONE; i++)
+    if (letters[i < cnt ? i : cnt - 1] == 'a') t = type_of(n->args[i]);
+  return t;
+}
+
 static enum mr_type type_of_call(const struct ast_node *n) {
-  char result = 'a';
+  char result = 'v';
   if (strcmp(n->name, "try_cast") == 0 && n->arg_cnt == 2 && n->args[1]->kind == AST_STRING)
     return literal_type(n->args[1]->name, n->args[1]->name_len);
-  if (strcmp(n->name, "if") == 0) return type_of_first(n, 1, 1);
-  const char *letters = function_letters(n->name, &result);
-  if (letters && result == 'a') return letters[0] == 'a' ? type_of_first(n, 0, 1) : MR_TYPE_NONE;
+  const char *letters = function_letters(n->name, n->arg_cnt, &result);
+  if (letters && result == 'a') return type_of_alike(n, letters, strlen(letters));
   if (letters) return function_letter_type(result == 'i' ? 'f' : result);
   switch (ast_agg_func(n->name)) {
   case MR_AGG_COUNT:
@@ -140,26 +147,20 @@ static void visit_case(const struct walk *w, const struct ast_node *n, enum mr_t
 }
 
 static void visit_call(const struct walk *w, const struct ast_node *n, enum mr_type want) {
-  char result = 'a';
-  const char *letters = function_letters(n->name, &result);
+  char result = 'v';
+  const char *letters = function_letters(n->name, n->arg_cnt, &result);
+  size_t cnt = letters ? strlen(letters) : 0;
   int agg = ast_agg_func(n->name);
   bool number = agg == MR_AGG_SUM || agg == MR_AGG_AVG;
-  bool alike = letters && result == 'a' && strcmp(n->name, "try_cast") != 0;
-  if (alike && letters[0] == 'a') {
-    visit_alike(w, n, 0, want);
-  } else if (strcmp(n->name, "if") == 0 && n->arg_cnt) {
-    visit(w, n->args[0], MR_TYPE_BOOL);
-    visit_alike(w, n, 1, want);
-  } else {
-    size_t cnt = letters ? strlen(letters) : 0;
-    for (uint32_t i = 0; i < n->arg_cnt; i++) {
-      char letter = cnt ? letters[i < cnt ? i : cnt - 1] : 'a';
-      bool field = letters && strcmp(letters, "sa") == 0 && i == 1; /* extract(... from x) */
-      visit(w, n->args[i],
-            number || letter == 'i' ? MR_TYPE_DOUBLE
-            : field                 ? MR_TYPE_TIMESTAMP
-                                    : function_letter_type(letter));
-    }
+  enum mr_type same = result == 'a' ? want : MR_TYPE_NONE; /* of all arguments with letter a */
+  if (cnt && same == MR_TYPE_NONE) same = type_of_alike(n, letters, cnt);
+  for (uint32_t i = 0; i < n->arg_cnt; i++) {
+    char letter = cnt ? letters[i < cnt ? i : cnt - 1] : 'v';
+    if (letter == 'u' && n->args[i]->kind == AST_COLUMN) continue; /* datediff(day, a, b) */
+    enum mr_type t = function_letter_type(letter);
+    if (letter == 'a') t = same;
+    if (number || letter == 'i' || letter == 'm') t = MR_TYPE_DOUBLE;
+    visit(w, n->args[i], t);
   }
   if (n->filter) visit(w, n->filter, MR_TYPE_BOOL);
 }

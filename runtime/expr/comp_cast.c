@@ -58,9 +58,7 @@ void comp_bad_type(struct compiler *c, const char *name, uint32_t off, uint32_t 
                                       "text",  "bool",   "timestamp", "duration", "boolean"};
   struct mr_expr_error *e =
       expr_error(c->errors, MR_EXPR_BAD_CAST, off, len, "no type \"%s\"", name);
-  if (strcasecmp(name, "date") == 0)
-    e->hint = "date_trunc('day', x), a timestamp";
-  else if (strcasecmp(name, "numeric") == 0 || strcasecmp(name, "decimal") == 0)
+  if (strcasecmp(name, "numeric") == 0 || strcasecmp(name, "decimal") == 0)
     e->hint = "double, or int64 of the smallest unit";
   else if (strcasecmp(name, "bpchar") == 0)
     e->hint = "string";
@@ -68,6 +66,14 @@ void comp_bad_type(struct compiler *c, const char *name, uint32_t off, uint32_t 
     const char *close = comp_closest(name, names, sizeof names / sizeof names[0]);
     if (close) e->label = mr_arena_printf(c->arena, "did you mean \"%s\"?", close);
   }
+}
+
+struct expr_node *comp_midnight(struct compiler *c, struct expr_node *time,
+                                const struct ast_node *at) {
+  if (!time) return NULL;
+  struct expr_node *n = comp_node1(c, run_date_trunc, MR_TYPE_TIMESTAMP, at, time);
+  n->op = FIELD_DAY;
+  return comp_strict(c, n);
 }
 
 struct expr_node *comp_cast_ast(struct compiler *c, const struct ast_node *ast) {
@@ -78,9 +84,11 @@ struct expr_node *comp_cast_ast(struct compiler *c, const struct ast_node *ast) 
     return NULL;
   }
   if (!n) return NULL;
-  bool literal = ast->args[0]->kind == AST_STRING;
-  bool bad = false;
+  bool literal = ast->args[0]->kind == AST_STRING, bad = false;
+  bool date = strcasecmp(ast->name, "date") == 0;
   if (literal && (type == MR_TYPE_TIMESTAMP || type == MR_TYPE_DURATION))
-    return comp_coerce(c, n, type, ast->args[0], &bad); /* TIMESTAMP '...' */
-  return comp_cast(c, n, type, false, ast);
+    n = comp_coerce(c, n, type, ast->args[0], &bad); /* TIMESTAMP '...' */
+  else
+    n = comp_cast(c, n, type, false, ast);
+  return date ? comp_midnight(c, n, ast) : n;
 }

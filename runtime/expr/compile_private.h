@@ -58,6 +58,11 @@ struct expr_node *comp_not(struct compiler *c, struct expr_node *n, const struct
 /* One type for all values (CASE, COALESCE, greatest); coerces them. */
 bool comp_common(struct compiler *c, struct expr_node **values, uint32_t cnt,
                  struct ast_node *const *asts, const char *what);
+struct expr_node *comp_is_null(struct compiler *c, struct expr_node *a, bool negated,
+                               const struct ast_node *at);
+/* IS DISTINCT FROM, negated IS NOT; at has the two operands. */
+struct expr_node *comp_distinct(struct compiler *c, struct expr_node *a, struct expr_node *b,
+                                bool negated, const struct ast_node *at);
 struct expr_node *comp_select(struct compiler *c, struct expr_node *cond, struct expr_node *a,
                               struct expr_node *b, const struct ast_node *at);
 struct expr_node *comp_coalesce(struct compiler *c, struct expr_node **values, uint32_t cnt,
@@ -78,6 +83,9 @@ struct expr_node *comp_like(struct compiler *c, const struct ast_node *ast);
 struct expr_node *comp_cast(struct compiler *c, struct expr_node *n, enum mr_type type, bool try_it,
                             const struct ast_node *at);
 struct expr_node *comp_cast_ast(struct compiler *c, const struct ast_node *ast);
+/* A time cut to its day; NULL of NULL. */
+struct expr_node *comp_midnight(struct compiler *c, struct expr_node *time,
+                                const struct ast_node *at);
 /* An error for a type's name that is none. */
 void comp_bad_type(struct compiler *c, const char *name, uint32_t off, uint32_t len);
 
@@ -85,9 +93,10 @@ void comp_bad_type(struct compiler *c, const char *name, uint32_t off, uint32_t 
 
 struct expr_node *comp_call(struct compiler *c, const struct ast_node *ast);
 /* For inference: the letters of a function's parameters and of its result; NULL: no such function.
- * Letters: s string, n number, i int64, f double, t timestamp, d duration, b bool, l list, a any;
- * the last one repeats. */
-const char *function_letters(const char *name, char *result);
+ * Letters: s string, n number, i int64, f double, t timestamp, d duration, T timestamp or duration,
+ * m number, timestamp or duration, b bool, l list, u a unit of time (a bare word or a text), v any,
+ * a any but the same type for all; the last one repeats. */
+const char *function_letters(const char *name, uint32_t arg_cnt, char *result);
 enum mr_type function_letter_type(char letter);
 
 /* ---- eval.c ---- */

@@ -181,6 +181,10 @@ static struct ast_node *convert_value_function(const struct ast_source *src,
     n->name = "now";
     return n;
   }
+  if (f->op == PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_CURRENT_DATE) {
+    n->name = "curdate";
+    return n;
+  }
   struct mr_expr_error *e =
       EXPR_ERROR_AT(src->errors, MR_EXPR_RESERVED_WORD, n,
                     "\"%.*s\" is a reserved word of SQL; as a column it stands in double quotes",
@@ -244,6 +248,60 @@ static struct ast_node *binary(const struct ast_source *src, enum ast_kind kind,
   return n;
 }
 
+/* Operators of bits are calls, with the operator in `op`. */
+static const char *bit_function(const char *op) {
+  static const char *const names[][2] = {{"&", "bit_and"},    {"|", "bit_or"},
+                                         {"^", "bit_xor"},    {"~", "bit_not"},
+                                         {"<<", "shiftleft"}, {">>", "shiftright"}};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    if (strcmp(names[i][0], op) == 0) return names[i][1];
+  return NULL;
+}
+
+static bool in_parentheses(const struct ast_source *src, const struct ast_node *n) {
+  return n->tok_lo && token_is(src, n->tok_lo - 1, '(') && token_is(src, n->tok_hi + 1, ')');
+}
+
+/* Does the grammar bind these two operators otherwise than Spark? `op` is the outer one, '+' any of
+ * arithmetic. Then parentheses have to say what is meant. */
+static bool is_ambiguous(const struct ast_source *src, char op, const struct ast_node *inner) {
+  uint8_t in = inner->kind == AST_CALL ? inner->op : inner->kind == AST_ARITH ? '+' : 0;
+  if (!in || in_parentheses(src, inner)) return false;
+  if (op == '+') return in == '^';
+  if (op == '~') return true;
+  return in != op && in != '+' && in != '~';
+}
+
+static struct ast_node *check_operands(const struct ast_source *src, struct ast_node *n, char op) {
+  for (uint32_t i = 0; n && i < n->arg_cnt; i++) {
+    const struct ast_node *in = n->args[i];
+    if (!is_ambiguous(src, op, in)) continue;
+    struct mr_expr_error *e = EXPR_ERROR_AT(src->errors, MR_EXPR_SYNTAX, in,
+                                            "operators of bits beside other operators "
+                                            "need parentheses");
+    e->hint = mr_arena_printf(src->arena, "(%s)",
+                              expr_snippet(src->arena, src->text, in->off, in->len, 60));
+    return NULL;
+  }
+  return n;
+}
+
+static struct ast_node *convert_bits(const struct ast_source *src, const PgQuery__AExpr *x,
+                                     const char *op) {
+  struct ast_node *n;
+  if (x->lexpr) {
+    n = binary(src, AST_CALL, (uint8_t)op[0], x);
+  } else {
+    n = new_node(src, AST_CALL, 1, x->location);
+    n->op = (uint8_t)op[0];
+    n->args[0] = convert(src, x->rexpr);
+    if (!n->args[0]) return NULL;
+    span_operands(src, n, NULL, n->args[0], n->tok_lo);
+  }
+  if (n) n->name = bit_function(op);
+  return check_operands(src, n, op[0]);
+}
+
 static struct ast_node *convert_op(const struct ast_source *src, const PgQuery__AExpr *x) {
   static const struct {
     const char *name;
@@ -264,10 +322,15 @@ static struct ast_node *convert_op(const struct ast_source *src, const PgQuery__
   }
   if (x->lexpr && x->rexpr)
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++)
-      if (strcmp(name, ops[i].name) == 0) return binary(src, ops[i].kind, ops[i].op, x);
+      if (strcmp(name, ops[i].name) == 0) {
+        struct ast_node *n = binary(src, ops[i].kind, ops[i].op, x);
+        return ops[i].kind == AST_ARITH ? check_operands(src, n, '+') : n;
+      }
+  if (bit_function(name) && x->rexpr && (!x->lexpr) == (name[0] == '~'))
+    return convert_bits(src, x, name);
   const char *what = mr_arena_printf(src->arena, "the operator %s", name);
   static const char *const others[][2] = {
-      {"^", "power(x, y)"}, {"==", "="}, {"&&", "AND"}, {"!", "NOT x"}, {"~", "x LIKE 'pattern'"}};
+      {"#", "x ^ y"}, {"==", "="}, {"&&", "AND"}, {"!", "NOT x"}, {"~", "x LIKE 'pattern'"}};
   const char *hint = NULL;
   for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
     if (strcmp(name, others[i][0]) == 0) hint = others[i][1];

@@ -144,6 +144,22 @@ bool mr_expr_agg_type(const struct mr_agg_call *call, const struct mr_field *arg
 /* "collect_list". */
 const char *mr_agg_name(enum mr_agg_func func);
 
+/* ---- the functions ---- */
+
+/* One function, for help and docs. Texts are constants, or the arena's. */
+struct mr_expr_function {
+  const char *group;     /* "Text" */
+  const char *name;      /* "length"; empty for a form of the grammar */
+  const char *aliases;   /* its other names, blanks between; may be empty */
+  const char *signature; /* "left(text: string, n: int64) -> string" */
+  const char *help;
+  const char *example; /* an expression, */
+  const char *gives;   /* and its value as text; NULL: it depends on the row */
+  const char *note;    /* or NULL */
+};
+/* Function number i, by group; false: there are no more. Aggregates are not among them. */
+bool mr_expr_function_at(struct mr_arena *arena, uint32_t i, struct mr_expr_function *out);
+
 /* ---- tree to program ---- */
 
 #define MR_EXPR_NO_RECORD                                                                          \

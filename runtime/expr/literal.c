@@ -59,6 +59,7 @@ static const struct {
     {"character varying", MR_TYPE_STRING},
     {"string", MR_TYPE_STRING},
     {"timestamp", MR_TYPE_TIMESTAMP},
+    {"date", MR_TYPE_TIMESTAMP}, /* of its midnight */
     {"timestamptz", MR_TYPE_TIMESTAMP},
     {"timestamp_ltz", MR_TYPE_TIMESTAMP},
     {"timestamp_ntz", MR_TYPE_TIMESTAMP},

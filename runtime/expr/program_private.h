@@ -18,6 +18,10 @@
 #include "expr/ast_private.h"
 #include "expr/kernels.h"
 
+/* 0001-01-01 to 9999-12-31T23:59:59.999999: what a timestamp can be written as. */
+#define EXPR_TIME_US_MIN (INT64_C(-62135596800) * 1000000)
+#define EXPR_TIME_US_MAX (INT64_C(253402300800) * 1000000 - 1)
+
 struct expr_node;
 struct expr_run;
 typedef void (*expr_run_fn)(struct expr_run *run, const struct expr_node *node);
@@ -51,6 +55,7 @@ struct expr_node {
   bool broadcast;         /* a constant that someone reads as a whole vector */
   bool live;              /* reached from the root */
   bool is_volatile;       /* reads rows or the clock: never folded */
+  bool try_it;            /* its own errors are NULL */
   uint8_t op;
   uint8_t negated;
   int32_t col;  /* a column itself, else -1 */
@@ -126,7 +131,7 @@ void run_strict(struct expr_run *run, const struct expr_node *n);
  * buf. */
 const uint64_t *run_work(struct expr_run *run, const struct expr_node *n,
                          uint64_t buf[MR_BATCH_WORDS]);
-/* Adds error rows (masked with run_work) to n's result. */
+/* Adds error rows (masked with run_work) to n's result; NULL where the node says try_it. */
 void run_raise(struct expr_run *run, const struct expr_node *n, const uint64_t *rows);
 /* The same and notes that they are of the second kind (code2). */
 void run_raise2(struct expr_run *run, const struct expr_node *n, const uint64_t *rows);
@@ -178,13 +183,23 @@ void run_div_f64(struct expr_run *run, const struct expr_node *n);   /* op: the 
 void run_neg_i64(struct expr_run *run, const struct expr_node *n);
 void run_neg_f64(struct expr_run *run, const struct expr_node *n);
 void run_abs_i64(struct expr_run *run, const struct expr_node *n);
-void run_math_f64(struct expr_run *run, const struct expr_node *n);  /* op: enum math_op */
-void run_round_i64(struct expr_run *run, const struct expr_node *n); /* value, digits */
-void run_round_f64(struct expr_run *run, const struct expr_node *n);
 void run_time_add(struct expr_run *run,
                   const struct expr_node *n); /* op: + -; a timestamp comes out */
 void run_scale_duration(struct expr_run *run, const struct expr_node *n); /* duration op double */
 void run_i64_to_f64(struct expr_run *run, const struct expr_node *n);
+
+/* run_math.c */
+void run_math_f64(struct expr_run *run, const struct expr_node *n);  /* op: enum math_op */
+void run_log_f64(struct expr_run *run, const struct expr_node *n);   /* op: enum log_op; NULL where
+                                                                        there is no logarithm */
+void run_whole_f64(struct expr_run *run, const struct expr_node *n); /* op: MATH_FLOOR, MATH_CEIL */
+void run_round_i64(struct expr_run *run, const struct expr_node *n); /* value, digits; op: enum
+                                                                        round_op */
+void run_round_f64(struct expr_run *run, const struct expr_node *n);
+void run_bits_i64(struct expr_run *run, const struct expr_node *n); /* op: enum bit_op */
+void run_factorial(struct expr_run *run, const struct expr_node *n);
+void run_width_bucket(struct expr_run *run, const struct expr_node *n);
+void run_is_nan(struct expr_run *run, const struct expr_node *n);
 
 /* run_cast.c */
 void run_cast(struct expr_run *run, const struct expr_node *n); /* op: enum cast_op; negated: try */
@@ -192,14 +207,41 @@ void run_cast(struct expr_run *run, const struct expr_node *n); /* op: enum cast
 /* run_string.c */
 void run_concat(struct expr_run *run, const struct expr_node *n);
 void run_case_map(struct expr_run *run, const struct expr_node *n);  /* op: 1 upper, 0 lower */
-void run_length(struct expr_run *run, const struct expr_node *n);    /* op: 1 bytes, 0 characters */
+void run_length(struct expr_run *run, const struct expr_node *n);    /* op: 0 characters, 1 bytes,
+                                                                        2 bits */
 void run_substring(struct expr_run *run, const struct expr_node *n); /* op: enum substring_op */
 void run_trim(struct expr_run *run, const struct expr_node *n); /* op: 1 left, 2 right, 3 both */
 void run_replace(struct expr_run *run, const struct expr_node *n);
 void run_position(struct expr_run *run, const struct expr_node *n); /* text, part */
-void run_size(struct expr_run *run, const struct expr_node *n);     /* of a list */
-void run_element(struct expr_run *run, const struct expr_node *n);  /* list, index from 1 */
+
+/* run_list.c */
+void run_size(struct expr_run *run, const struct expr_node *n);
+void run_element(struct expr_run *run, const struct expr_node *n); /* list, index; i: what it counts
+                                                                      from, less 1 */
 void run_array_contains(struct expr_run *run, const struct expr_node *n);
+void run_array_position(struct expr_run *run, const struct expr_node *n);
+void run_extreme_word(struct expr_run *run, const struct expr_node *n); /* op: '<' least, '>' */
+void run_extreme_str(struct expr_run *run, const struct expr_node *n);
+void run_sum_whole(struct expr_run *run, const struct expr_node *n);
+void run_sum_double(struct expr_run *run, const struct expr_node *n);
+void run_array_join(struct expr_run *run,
+                    const struct expr_node *n); /* list, separator, for NULL */
+
+/* run_text.c */
+void run_pad(struct expr_run *run, const struct expr_node *n); /* op: 0 left, 1 right */
+void run_repeat(struct expr_run *run, const struct expr_node *n);
+void run_space(struct expr_run *run, const struct expr_node *n);
+void run_reverse(struct expr_run *run, const struct expr_node *n);
+void run_initcap(struct expr_run *run, const struct expr_node *n);
+void run_translate(struct expr_run *run, const struct expr_node *n);
+void run_overlay(struct expr_run *run, const struct expr_node *n);
+void run_split_part(struct expr_run *run, const struct expr_node *n);
+void run_substring_index(struct expr_run *run, const struct expr_node *n);
+void run_locate(struct expr_run *run, const struct expr_node *n); /* part, text, from */
+void run_ascii(struct expr_run *run, const struct expr_node *n);
+void run_chr(struct expr_run *run, const struct expr_node *n);
+void run_levenshtein(struct expr_run *run, const struct expr_node *n);
+void run_concat_ws(struct expr_run *run, const struct expr_node *n);
 
 /* run_time.c */
 void run_date_format(struct expr_run *run, const struct expr_node *n); /* param: mr_time_pattern */
@@ -208,9 +250,75 @@ void run_date_trunc(struct expr_run *run, const struct expr_node *n);  /* op: en
 void run_extract(struct expr_run *run, const struct expr_node *n);     /* op: enum time_field */
 void run_time_scale(struct expr_run *run, const struct expr_node *n);  /* op '*' or '/': by n->i */
 
+/* run_calendar.c */
+void run_extract_duration(struct expr_run *run,
+                          const struct expr_node *n); /* op: enum time_field */
+void run_name_of_day(struct expr_run *run, const struct expr_node *n);
+void run_name_of_month(struct expr_run *run, const struct expr_node *n);
+void run_make_timestamp(struct expr_run *run, const struct expr_node *n); /* 3 or 6 operands */
+void run_make_duration(struct expr_run *run, const struct expr_node *n);  /* days, hours, ... */
+void run_add_days(struct expr_run *run, const struct expr_node *n); /* a date plus (op '+') days */
+void run_add_months(struct expr_run *run, const struct expr_node *n); /* op 1: keep the time of day;
+                                                                         by n->i months each */
+void run_add_units(struct expr_run *run,
+                   const struct expr_node *n); /* a time, a count of n->i us */
+void run_day_count(struct expr_run *run, const struct expr_node *n);   /* end, start */
+void run_month_count(struct expr_run *run, const struct expr_node *n); /* start, end, in n->i */
+void run_unit_count(struct expr_run *run, const struct expr_node *n);  /* the same, n->i us each */
+void run_months_between(struct expr_run *run, const struct expr_node *n);
+void run_last_day(struct expr_run *run, const struct expr_node *n);
+void run_next_day(struct expr_run *run, const struct expr_node *n);
+void run_date_bin(struct expr_run *run, const struct expr_node *n); /* width, time, origin */
+/* Number of a weekday's name, 0 Monday; -1: it is none. */
+int expr_weekday(const char *s, uint32_t len);
+
 enum text_test { TEXT_STARTS, TEXT_ENDS, TEXT_CONTAINS };
 enum substring_op { SUBSTRING_FROM, SUBSTRING_LEFT, SUBSTRING_RIGHT };
-enum math_op { MATH_ABS, MATH_FLOOR, MATH_CEIL, MATH_SQRT, MATH_EXP, MATH_LN, MATH_POW };
+enum math_op { /* of doubles */
+               MATH_ABS,
+               MATH_SIGN,
+               MATH_FLOOR,
+               MATH_CEIL,
+               MATH_RINT,
+               MATH_SQRT,
+               MATH_CBRT,
+               MATH_EXP,
+               MATH_EXPM1,
+               MATH_SIN,
+               MATH_COS,
+               MATH_TAN,
+               MATH_COT,
+               MATH_SEC,
+               MATH_CSC,
+               MATH_ASIN,
+               MATH_ACOS,
+               MATH_ATAN,
+               MATH_SINH,
+               MATH_COSH,
+               MATH_TANH,
+               MATH_ASINH,
+               MATH_ACOSH,
+               MATH_ATANH,
+               MATH_DEGREES,
+               MATH_RADIANS,
+               MATH_POW, /* two operands from here on */
+               MATH_ATAN2,
+               MATH_HYPOT,
+               MATH_CNT
+};
+enum log_op { LOG_E, LOG_10, LOG_2, LOG_1P, LOG_BASE };
+enum round_op { ROUND_HALF_UP, ROUND_HALF_EVEN, ROUND_DOWN, ROUND_FLOOR, ROUND_CEIL };
+enum bit_op {
+  BIT_AND,
+  BIT_OR,
+  BIT_XOR,
+  BIT_NOT,
+  BIT_LEFT,
+  BIT_RIGHT,
+  BIT_RIGHT_ZERO,
+  BIT_COUNT,
+  BIT_GET
+};
 enum time_field {
   FIELD_YEAR,
   FIELD_QUARTER,
@@ -226,6 +334,8 @@ enum time_field {
   FIELD_DOW,       /* 0 Sunday, as in PostgreSQL */
   FIELD_ISODOW,    /* 1 Monday */
   FIELD_DAYOFYEAR,
+  FIELD_ISOYEAR,      /* of the ISO week */
+  FIELD_WEEKDAY,      /* 0 Monday */
   FIELD_SECOND_EXACT, /* double */
   FIELD_EPOCH         /* double */
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "expr/program_private.h"
+#include "expr/rows_private.h"
 
 /* ---- what strict functions share ---- */
 
@@ -41,7 +41,14 @@ const uint64_t *run_work(struct expr_run *run, const struct expr_node *n,
   return buf;
 }
 
-void run_raise(struct expr_run *run, const struct expr_node *n, const uint64_t *rows) {
+void run_nullify(struct expr_run *run, const struct expr_node *n, const uint64_t *rows) {
+  struct vec *v = run_vec(run, n);
+  for (uint32_t w = 0; w < run->words; w++)
+    v->vbuf[w] = (v->valid ? v->valid[w] : UINT64_MAX) & ~rows[w];
+  v->valid = v->vbuf;
+}
+
+static void raise_rows(struct expr_run *run, const struct expr_node *n, const uint64_t *rows) {
   struct vec *v = run_vec(run, n);
   uint64_t any = 0;
   for (uint32_t w = 0; w < run->words; w++) {
@@ -53,16 +60,23 @@ void run_raise(struct expr_run *run, const struct expr_node *n, const uint64_t *
   if (any) v->err = v->ebuf;
 }
 
+void run_raise(struct expr_run *run, const struct expr_node *n, const uint64_t *rows) {
+  if (n->try_it)
+    run_nullify(run, n, rows);
+  else
+    raise_rows(run, n, rows);
+}
+
 void run_raise2(struct expr_run *run, const struct expr_node *n, const uint64_t *rows) {
-  memcpy(run_vec(run, n)->ebuf2, rows, run->words * sizeof *rows);
+  if (!n->try_it) memcpy(run_vec(run, n)->ebuf2, rows, run->words * sizeof *rows);
   run_raise(run, n, rows);
 }
 
-void run_nullify(struct expr_run *run, const struct expr_node *n, const uint64_t *rows) {
-  struct vec *v = run_vec(run, n);
-  for (uint32_t w = 0; w < run->words; w++)
-    v->vbuf[w] = (v->valid ? v->valid[w] : UINT64_MAX) & ~rows[w];
-  v->valid = v->vbuf;
+void row_marks_put(struct expr_run *run, const struct expr_node *n, struct row_marks *m) {
+  if (m->any_null) run_nullify(run, n, m->null);
+  if (m->any_full && n->code2) memcpy(run_vec(run, n)->ebuf2, m->full, run->words * 8ul);
+  if (m->any_full) raise_rows(run, n, m->full);
+  if (m->any_bad) run_raise(run, n, m->bad);
 }
 
 /* ---- sources of values ---- */

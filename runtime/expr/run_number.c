@@ -5,10 +5,6 @@
 #include "base/text.h"
 #include "expr/program_private.h"
 
-/* 0001-01-01 to 9999-12-31T23:59:59.999999: what a timestamp can be written as. */
-#define TIME_US_MIN (INT64_C(-62135596800) * 1000000)
-#define TIME_US_MAX (INT64_C(253402300800) * 1000000 - 1)
-
 /* ---- int64 ---- */
 
 void run_arith_i64(struct expr_run *run, const struct expr_node *n) {
@@ -23,7 +19,8 @@ void run_arith_i64(struct expr_run *run, const struct expr_node *n) {
   v->data = v->out;
 }
 
-/* Whole quotient ('/') or rest ('%'); the divisors 0 and -1 are replaced so that no row traps. */
+/* Whole quotient ('/'), rest ('%') or rest not below 0 ('p'); the divisors 0 and -1 are replaced so
+ * that no row traps. */
 void run_div_i64(struct expr_run *run, const struct expr_node *n) {
   struct vec *v = run_vec(run, n);
   const int64_t *a = run_arg(run, n, 0)->data, *b = run_arg(run, n, 1)->data;
@@ -41,6 +38,7 @@ void run_div_i64(struct expr_run *run, const struct expr_node *n) {
       out[i] = minus ? (int64_t)(0 - (uint64_t)x) : q;
     } else {
       int64_t r = x % safe;
+      if (n->op == 'p' && r < 0 && y > 0) r += y;
       out[i] = minus ? 0 : r;
     }
     zero[i / 64] |= (uint64_t)is_zero << (i % 64);
@@ -139,12 +137,14 @@ void run_div_f64(struct expr_run *run, const struct expr_node *n) {
   const uint64_t *work = run_work(run, n, buf);
   MR_BITMAP_EACH(work, run->words, row) {
     double x = a[row], y = b[row * step];
-    if (n->op == '%')
-      ((double *)v->out)[row] = fmod(x, y);
-    else if (!to_whole(x / y, &((int64_t *)v->out)[row]))
+    if (n->op != '/') {
+      double r = fmod(x, y);
+      ((double *)v->out)[row] = n->op == 'p' && r < 0 ? fmod(r + y, y) : r;
+    } else if (!to_whole(x / y, &((int64_t *)v->out)[row])) {
       mr_bit_set(far, (uint32_t)row);
+    }
   }
-  if (n->op != '%') run_raise2(run, n, far);
+  if (n->op == '/') run_raise2(run, n, far);
   v->data = v->out;
 }
 
@@ -157,119 +157,11 @@ void run_neg_f64(struct expr_run *run, const struct expr_node *n) {
   v->data = out;
 }
 
-void run_math_f64(struct expr_run *run, const struct expr_node *n) {
-  struct vec *v = run_vec(run, n);
-  const double *a = run_arg(run, n, 0)->data;
-  const double *b = n->arg_cnt > 1 ? run_arg(run, n, 1)->data : NULL;
-  double *out = v->out;
-  uint64_t buf[MR_BATCH_WORDS], far[MR_BATCH_WORDS] = {0}, any = 0;
-  run_strict(run, n);
-  if (n->op == MATH_ABS) {
-    for (uint32_t i = 0; i < run->rows64; i++) out[i] = fabs(a[i]);
-    v->data = out;
-    return;
-  }
-  const uint64_t *work = run_work(run, n, buf);
-  memset(out, 0, run->rows64 * sizeof *out);
-  MR_BITMAP_EACH(work, run->words, row) {
-    double x = a[row];
-    bool whole = n->op == MATH_FLOOR || n->op == MATH_CEIL;
-    if (whole) {
-      if (!to_whole(n->op == MATH_FLOOR ? floor(x) : ceil(x), &((int64_t *)v->out)[row]))
-        mr_bit_set(far, (uint32_t)row);
-      continue;
-    }
-    switch (n->op) {
-    case MATH_SQRT: out[row] = sqrt(x); break;
-    case MATH_EXP: out[row] = exp(x); break;
-    case MATH_LN: out[row] = log(x); break;
-    default: out[row] = pow(x, b[row]); break;
-    }
-    if (n->op == MATH_SQRT && x < 0) mr_bit_set(far, (uint32_t)row);
-    if (n->op == MATH_LN && x <= 0) mr_bit_set(far, (uint32_t)row);
-  }
-  for (uint32_t w = 0; w < run->words; w++) any |= far[w];
-  if (any) run_raise(run, n, far);
-  v->data = out;
-}
-
-/* ---- round: half away from zero, on the shortest decimal text ---- */
-
-static const double powers[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
-
-static double round_digits(double x, int64_t digits) {
-  if (x != x || digits > 15) return x;
-  if (digits < -15) return x == x + x ? x : 0;
-  if (digits == 0) return round(x);
-  if (digits < 0) return round(x / powers[-digits]) * powers[-digits];
-  if (fabs(x) >= 1e15) return x;
-  char buf[MR_TEXT_DOUBLE_SZ + 8];
-  size_t len = mr_double_format(buf, x);
-  const char *dot = memchr(buf, '.', len);
-  if (!dot || memchr(buf, 'e', len))
-    return memchr(buf, 'e', len) ? round(x * powers[digits]) / powers[digits] : x;
-  size_t keep = (size_t)(dot - buf) + 1 + (size_t)digits;
-  if (keep >= len) return x;
-  bool up = buf[keep] >= '5';
-  double cut;
-  if (mr_double_parse(buf, keep, &cut) != MR_OK) return x;
-  if (!up) return cut;
-  /* the cut text plus one in its last digit, again as text */
-  double scaled = (x < 0 ? -1 : 1) * (floor(fabs(cut) * powers[digits] + 0.5) + 1);
-  return scaled / powers[digits];
-}
-
-void run_round_f64(struct expr_run *run, const struct expr_node *n) {
-  struct vec *v = run_vec(run, n);
-  const double *a = run_arg(run, n, 0)->data;
-  const int64_t *digits = n->arg_cnt > 1 ? run_arg(run, n, 1)->data : NULL;
-  double *out = v->out;
-  uint64_t buf[MR_BATCH_WORDS];
-  run_strict(run, n);
-  const uint64_t *work = run_work(run, n, buf);
-  memset(out, 0, run->rows64 * sizeof *out);
-  MR_BITMAP_EACH(work, run->words, row) {
-    out[row] = round_digits(a[row], digits ? digits[row] : 0);
-  }
-  v->data = out;
-}
-
-/* Rounds to a negative number of digits; false on overflow. */
-static bool round_whole(int64_t x, int64_t digits, int64_t *out) {
-  *out = x;
-  if (digits >= 0) return true;
-  *out = 0;
-  if (digits < -19) return true;
-  uint64_t unit = 1; /* at most 10^19, which still fits with half of it added */
-  for (int64_t i = 0; i < -digits; i++) unit *= 10;
-  uint64_t size = x < 0 ? 0 - (uint64_t)x : (uint64_t)x;
-  uint64_t r = (size + unit / 2) / unit * unit;
-  if (r > (uint64_t)INT64_MAX + (x < 0)) return false;
-  *out = (int64_t)(x < 0 ? 0 - r : r);
-  return true;
-}
-
-void run_round_i64(struct expr_run *run, const struct expr_node *n) {
-  struct vec *v = run_vec(run, n);
-  const int64_t *a = run_arg(run, n, 0)->data, *digits = run_arg(run, n, 1)->data;
-  int64_t *out = v->out;
-  uint64_t buf[MR_BATCH_WORDS], over[MR_BATCH_WORDS] = {0};
-  run_strict(run, n);
-  const uint64_t *work = run_work(run, n, buf);
-  memset(out, 0, run->rows64 * sizeof *out);
-  MR_BITMAP_EACH(work, run->words, row) {
-    if (!round_whole(a[row], digits[row], &out[row])) mr_bit_set(over, (uint32_t)row);
-  }
-  run_raise(run, n, over);
-  v->data = out;
-}
-
 /* ---- time ---- */
 
 /* A timestamp plus or minus a duration: within the years that have a text. */
 void run_time_add(struct expr_run *run, const struct expr_node *n) {
-  static const int64_t min = TIME_US_MIN, max = TIME_US_MAX;
+  static const int64_t min = EXPR_TIME_US_MIN, max = EXPR_TIME_US_MAX;
   struct vec *v = run_vec(run, n);
   const struct mr_expr_kernels *k = run->k;
   uint64_t bad[MR_BATCH_WORDS], bits[MR_BATCH_WORDS], any = 0;
@@ -316,7 +208,7 @@ void run_time_scale(struct expr_run *run, const struct expr_node *n) {
       out[i] = q - (a[i] % by < 0);
       continue;
     }
-    bool in = a[i] >= TIME_US_MIN / by && a[i] <= TIME_US_MAX / by;
+    bool in = a[i] >= EXPR_TIME_US_MIN / by && a[i] <= EXPR_TIME_US_MAX / by;
     out[i] = in ? a[i] * by : 0;
     bad[i / 64] |= (uint64_t)!in << (i % 64);
   }

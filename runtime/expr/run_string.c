@@ -127,7 +127,8 @@ void run_length(struct expr_run *run, const struct expr_node *n) {
   const uint64_t *work = run_work(run, n, buf);
   memset(out, 0, run->rows64 * sizeof *out);
   MR_BITMAP_EACH(work, run->words, row) {
-    out[row] = n->op ? a[row].len : (int64_t)mr_utf8_length(text(run, &a[row]), a[row].len);
+    out[row] = n->op ? (int64_t)a[row].len * (n->op == 2 ? 8 : 1)
+                     : (int64_t)mr_utf8_length(text(run, &a[row]), a[row].len);
   }
   v->data = out;
 }
@@ -168,12 +169,12 @@ void run_substring(struct expr_run *run, const struct expr_node *n) {
   memset(out, 0, run->rows64 * sizeof *out);
   MR_BITMAP_EACH(work, run->words, row) {
     int64_t k = x[row], lo = 0, hi = INT64_MAX, total = 0;
-    if (k < 0 || n->op == SUBSTRING_RIGHT)
+    if (k < 0 || n->op == SUBSTRING_RIGHT) /* left and right: below 1 is the empty text */
       total = (int64_t)mr_utf8_length(text(run, &a[row]), a[row].len);
-    if (n->op == SUBSTRING_LEFT) { /* a negative count leaves that many out at the other end */
-      hi = k < 0 ? add_clamped(total, k) : k;
+    if (n->op == SUBSTRING_LEFT) {
+      hi = k;
     } else if (n->op == SUBSTRING_RIGHT) {
-      lo = k < 0 ? (k == INT64_MIN ? INT64_MAX : -k) : total - (k < total ? k : total);
+      lo = total - (k < total ? (k < 0 ? 0 : k) : total);
     } else {
       lo = k > 0 ? k - 1 : k < 0 ? add_clamped(total, k) : 0;
       if (y) hi = y[row] < 0 ? INT64_MIN : add_clamped(lo, y[row]);
@@ -271,113 +272,5 @@ void run_position(struct expr_run *run, const struct expr_node *n) {
     int64_t hit = expr_find(s, a[row].len, text(run, &b[row]), b[row].len);
     out[row] = hit < 0 ? 0 : (int64_t)mr_utf8_length(s, (size_t)hit) + 1;
   }
-  v->data = out;
-}
-
-/* ---- lists ---- */
-
-void run_size(struct expr_run *run, const struct expr_node *n) {
-  struct vec *v = run_vec(run, n);
-  const struct mr_list *a = run_arg(run, n, 0)->data;
-  int64_t *out = v->out;
-  run_strict(run, n);
-  memset(out, 0, run->rows64 * sizeof *out);
-  MR_BITMAP_EACH(run->active, run->words, row) {
-    out[row] = a[row].cnt;
-  }
-  v->data = out;
-}
-
-/* Is element i of a list there? */
-static bool element_valid(struct expr_run *run, const struct mr_list *l, uint32_t i) {
-  if (!l->has_nulls) return true;
-  const uint64_t *valid =
-      (const uint64_t *)(const void *)(run->base + l->off) - mr_bitmap_words(l->cnt);
-  return mr_bit_get(valid, i);
-}
-
-/* Element i as the type of a column: a bool or code byte becomes what columns hold. */
-static struct mr_str element_str(struct expr_run *run, const struct expr_node *list,
-                                 const struct mr_list *l, uint32_t i) {
-  const uint8_t *data = run->base + l->off;
-  if (!list->codes) return ((const struct mr_str *)(const void *)data)[i];
-  uint32_t code = data[i], last = list->codes->cnt - 1;
-  return list->codes->views[code < last ? code : last];
-}
-static int64_t element_word(struct expr_run *run, const struct expr_node *list,
-                            const struct mr_list *l, uint32_t i) {
-  const uint8_t *data = run->base + l->off;
-  if (list->elem == MR_TYPE_BOOL) return data[i] != 0;
-  return ((const int64_t *)(const void *)data)[i];
-}
-
-/* list[i], counted from 1; outside it is NULL. */
-void run_element(struct expr_run *run, const struct expr_node *n) {
-  struct vec *v = run_vec(run, n);
-  const struct expr_node *list = n->args[0];
-  const struct mr_list *a = run_arg(run, n, 0)->data;
-  const int64_t *x = run_arg(run, n, 1)->data;
-  uint64_t buf[MR_BATCH_WORDS], none[MR_BATCH_WORDS] = {0};
-  run_strict(run, n);
-  const uint64_t *work = run_work(run, n, buf);
-  bool is_str = n->type == MR_TYPE_STRING;
-  memset(v->out, 0, n->type == MR_TYPE_BOOL ? run->words * 8 : run->rows64 * (is_str ? 16u : 8u));
-  MR_BITMAP_EACH(work, run->words, row) {
-    const struct mr_list *l = &a[row];
-    uint32_t i = (uint32_t)(x[row] - 1);
-    if (x[row] < 1 || x[row] > l->cnt || !element_valid(run, l, i)) {
-      mr_bit_set(none, (uint32_t)row);
-    } else if (is_str) {
-      ((struct mr_str *)v->out)[row] = element_str(run, list, l, i);
-    } else if (n->type == MR_TYPE_BOOL) {
-      if (element_word(run, list, l, i)) mr_bit_set(v->out, (uint32_t)row);
-    } else {
-      ((int64_t *)v->out)[row] = element_word(run, list, l, i);
-    }
-  }
-  run_nullify(run, n, none);
-  v->data = v->out;
-}
-
-static bool element_is(struct expr_run *run, const struct expr_node *n, const struct mr_list *l,
-                       uint32_t i, const void *what, uint32_t row) {
-  const struct expr_node *list = n->args[0];
-  if (list->elem == MR_TYPE_STRING) {
-    struct mr_str s = element_str(run, list, l, i);
-    return mr_str_equal(&s, (const struct mr_str *)what + row, run->base);
-  }
-  int64_t x = element_word(run, list, l, i);
-  if (list->elem == MR_TYPE_BOOL) return x == mr_bit_get(what, row);
-  if (list->elem == MR_TYPE_DOUBLE) {
-    double d;
-    memcpy(&d, &x, 8);
-    return expr_double_key(d) == expr_double_key(((const double *)what)[row]);
-  }
-  return x == ((const int64_t *)what)[row];
-}
-
-/* true if found; else NULL if the list holds a NULL, as IN does. */
-void run_array_contains(struct expr_run *run, const struct expr_node *n) {
-  struct vec *v = run_vec(run, n);
-  const struct mr_list *a = run_arg(run, n, 0)->data;
-  const void *what = run_arg(run, n, 1)->data;
-  uint64_t buf[MR_BATCH_WORDS], unknown[MR_BATCH_WORDS] = {0}, *out = v->out;
-  run_strict(run, n);
-  const uint64_t *work = run_work(run, n, buf);
-  memset(out, 0, run->words * sizeof *out);
-  MR_BITMAP_EACH(work, run->words, row) {
-    bool found = false, null = false;
-    for (uint32_t i = 0; i < a[row].cnt && !found; i++) {
-      if (!element_valid(run, &a[row], i))
-        null = true;
-      else
-        found = element_is(run, n, &a[row], i, what, (uint32_t)row);
-    }
-    if (found)
-      mr_bit_set(out, (uint32_t)row);
-    else if (null)
-      mr_bit_set(unknown, (uint32_t)row);
-  }
-  run_nullify(run, n, unknown);
   v->data = out;
 }

@@ -7,27 +7,48 @@
 #define US_SECOND INT64_C(1000000)
 #define US_DAY    (86400 * US_SECOND)
 
+/* Every unit by its names: PostgreSQL's, Spark's, and the letters of Spark's trunc. */
 static const struct {
   const char *name;
   enum time_field field;
 } fields[] = {
     {"year", FIELD_YEAR},
+    {"y", FIELD_YEAR},
+    {"yr", FIELD_YEAR},
+    {"yy", FIELD_YEAR},
+    {"yyyy", FIELD_YEAR},
     {"quarter", FIELD_QUARTER},
+    {"qtr", FIELD_QUARTER},
     {"month", FIELD_MONTH},
+    {"mon", FIELD_MONTH},
+    {"mm", FIELD_MONTH},
     {"week", FIELD_WEEK},
     {"weekofyear", FIELD_WEEK},
+    {"w", FIELD_WEEK},
     {"day", FIELD_DAY},
     {"dayofmonth", FIELD_DAY},
+    {"d", FIELD_DAY},
+    {"dd", FIELD_DAY},
     {"hour", FIELD_HOUR},
+    {"hr", FIELD_HOUR},
+    {"h", FIELD_HOUR},
     {"minute", FIELD_MINUTE},
+    {"min", FIELD_MINUTE},
+    {"m", FIELD_MINUTE},
     {"second", FIELD_SECOND},
+    {"sec", FIELD_SECOND},
+    {"s", FIELD_SECOND},
     {"millisecond", FIELD_MILLISECOND},
     {"microsecond", FIELD_MICROSECOND},
     {"dayofweek", FIELD_DAYOFWEEK},
     {"dow", FIELD_DOW},
     {"isodow", FIELD_ISODOW},
+    {"dayofweek_iso", FIELD_ISODOW},
+    {"dow_iso", FIELD_ISODOW},
     {"doy", FIELD_DAYOFYEAR},
     {"dayofyear", FIELD_DAYOFYEAR},
+    {"isoyear", FIELD_ISOYEAR},
+    {"yearofweek", FIELD_ISOYEAR},
     {"epoch", FIELD_EPOCH},
 };
 
@@ -59,11 +80,12 @@ static int64_t year_start(int32_t year) {
   return us;
 }
 
-/* The ISO week: that of the Thursday in it. */
-static int64_t iso_week(int64_t us) {
+/* The ISO week and its year: those of the Thursday in it. */
+static int64_t iso_week(int64_t us, int32_t *year) {
   int64_t thursday = us + (3 - weekday(us)) * US_DAY;
   struct mr_civil c;
   mr_civil_from_us(thursday, &c);
+  *year = c.year;
   return floor_div(thursday - year_start(c.year), 7 * US_DAY) + 1;
 }
 
@@ -78,7 +100,9 @@ static int64_t extract(uint8_t field, int64_t us) {
   case FIELD_DOW: return (weekday(us) + 1) % 7;
   case FIELD_DAYOFWEEK: return (weekday(us) + 1) % 7 + 1;
   case FIELD_ISODOW: return weekday(us) + 1;
-  case FIELD_WEEK: return iso_week(us);
+  case FIELD_WEEKDAY: return weekday(us);
+  case FIELD_WEEK: return iso_week(us, &c.year);
+  case FIELD_ISOYEAR: iso_week(us, &c.year); return c.year;
   default: break;
   }
   mr_civil_from_us(us, &c);
@@ -100,8 +124,9 @@ void run_extract(struct expr_run *run, const struct expr_node *n) {
   if (n->type == MR_TYPE_DOUBLE) {
     double *out = v->out;
     int64_t per = n->op == FIELD_EPOCH ? INT64_MAX : 60 * US_SECOND;
+    bool sign = n->negated; /* a duration's seconds */
     for (uint32_t i = 0; i < run->rows64; i++)
-      out[i] = (double)(per == INT64_MAX ? a[i] : floor_mod(a[i], per)) / 1e6;
+      out[i] = (double)(per == INT64_MAX ? a[i] : sign ? a[i] % per : floor_mod(a[i], per)) / 1e6;
     return;
   }
   int64_t *out = v->out;

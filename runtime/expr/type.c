@@ -194,13 +194,12 @@ static struct expr_node *comp_chain(struct compiler *c, const struct ast_node *a
   return comp_done(c, n);
 }
 
-static struct expr_node *comp_is_null(struct compiler *c, const struct ast_node *ast) {
-  struct expr_node *a = comp_expr(c, ast->args[0]);
-  if (!a) return NULL;
-  if (a->type == MR_TYPE_NONE) return comp_bool(c, !ast->negated, ast);
-  if (!a->maybe_null && !a->can_fail) return comp_bool(c, ast->negated, ast);
-  struct expr_node *n = comp_node1(c, run_is_null, MR_TYPE_BOOL, ast, a);
-  n->negated = ast->negated;
+struct expr_node *comp_is_null(struct compiler *c, struct expr_node *a, bool negated,
+                               const struct ast_node *at) {
+  if (a->type == MR_TYPE_NONE) return comp_bool(c, !negated, at);
+  if (!a->maybe_null && !a->can_fail) return comp_bool(c, negated, at);
+  struct expr_node *n = comp_node1(c, run_is_null, MR_TYPE_BOOL, at, a);
+  n->negated = negated;
   return comp_done(c, n);
 }
 
@@ -213,16 +212,15 @@ static struct expr_node *comp_is_bool(struct compiler *c, const struct ast_node 
   return comp_done(c, n);
 }
 
-static struct expr_node *comp_distinct(struct compiler *c, const struct ast_node *ast) {
+struct expr_node *comp_distinct(struct compiler *c, struct expr_node *a, struct expr_node *b,
+                                bool negated, const struct ast_node *ast) {
   const struct ast_node *x = ast->args[0], *y = ast->args[1];
-  struct expr_node *a = comp_expr(c, x), *b = comp_expr(c, y);
-  if (!a || !b) return NULL;
   struct expr_node *eq = comp_compare(c, CMP_EQ, a, b, ast, x, y);
   if (!eq) return NULL;
   if (a->type == MR_TYPE_NONE) a = comp_null(c, MR_TYPE_STRING, x);
   if (b->type == MR_TYPE_NONE) b = comp_null(c, MR_TYPE_STRING, y);
   struct expr_node *n = comp_node3(c, run_distinct, MR_TYPE_BOOL, ast, eq, a, b);
-  n->negated = ast->negated;
+  n->negated = negated;
   return comp_done(c, n);
 }
 
@@ -495,11 +493,15 @@ struct expr_node *comp_expr(struct compiler *c, const struct ast_node *ast) {
   case AST_CMP:
     if (!comp_args(c, ast, v)) return NULL;
     return comp_compare(c, (enum cmp_op)ast->op, v[0], v[1], ast, ast->args[0], ast->args[1]);
-  case AST_DISTINCT: return comp_distinct(c, ast);
+  case AST_DISTINCT:
+    if (!comp_args(c, ast, v)) return NULL;
+    return comp_distinct(c, v[0], v[1], ast->negated, ast);
   case AST_IN: return comp_in(c, ast);
   case AST_BETWEEN: return comp_between(c, ast);
   case AST_LIKE: return comp_like(c, ast);
-  case AST_IS_NULL: return comp_is_null(c, ast);
+  case AST_IS_NULL:
+    if (!comp_args(c, ast, v)) return NULL;
+    return comp_is_null(c, v[0], ast->negated, ast);
   case AST_IS_BOOL: return comp_is_bool(c, ast);
   case AST_ARITH:
     if (!comp_args(c, ast, v)) return NULL;

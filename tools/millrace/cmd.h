@@ -37,6 +37,9 @@ extern const struct mr_cmd mr_cmd_version, mr_cmd_help;
 extern const struct mr_cmd *const mr_cmds[];
 const struct mr_cmd *mr_cmd_find(const char *name);
 
+/* help functions [NAME | --markdown]; the exit code. */
+int mr_help_functions(int argc, char **argv);
+
 struct mr_plan;
 /* Runs a plan to its end as `run` does, quietly and without a stats segment; the exit code. */
 int mr_cmd_run_plan(const struct mr_plan *plan);

@@ -60,6 +60,7 @@ static int run_help(int argc, char **argv) {
     print_verbs(stdout);
     return MR_EXIT_OK;
   }
+  if (!strcmp(argv[1], "functions")) return mr_help_functions(argc - 1, argv + 1);
   const struct mr_cmd *cmd = mr_cmd_find(argv[1]);
   if (!cmd) return unknown_verb(argv[1]);
   printf("usage: millrace %s %s\n\n%s\n", cmd->name, cmd->usage, cmd->help);
@@ -73,7 +74,11 @@ static int run_version(int argc, char **argv) {
   return MR_EXIT_OK;
 }
 
-const struct mr_cmd mr_cmd_help = {"help", "[VERB]", "tells about a verb", NULL, run_help};
+const struct mr_cmd mr_cmd_help = {
+    "help", "[VERB | functions [NAME]]", "tells about a verb, or the functions of expressions",
+    "  functions NAME          one function\n"
+    "  functions --markdown    all of them as the page docs/functions.md\n",
+    run_help};
 const struct mr_cmd mr_cmd_version = {"version", "", "prints the version", NULL, run_version};
 
 int main(int argc, char **argv) {

@@ -251,12 +251,12 @@ EVAL(e_substring) {
 }
 EVAL(e_left) {
   uint32_t at[REF_TEXT_MAX + 1];
-  long double n = ref_chars(&v[0], at), to = v[1].i < 0 ? n + v[1].i : v[1].i;
+  long double n = ref_chars(&v[0], at), to = v[1].i;
   return ref_slice(&v[0], 0, to < 0 ? 0 : to > n ? (int64_t)n : (int64_t)to);
 }
 EVAL(e_right) {
   uint32_t at[REF_TEXT_MAX + 1];
-  long double n = ref_chars(&v[0], at), from = v[1].i < 0 ? -(long double)v[1].i : n - v[1].i;
+  long double n = ref_chars(&v[0], at), from = v[1].i < 0 ? n : n - v[1].i;
   return ref_slice(&v[0], from < 0 ? 0 : from > n ? (int64_t)n : (int64_t)from, (int64_t)n);
 }
 EVAL(e_trim) {
