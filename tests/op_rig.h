@@ -76,7 +76,22 @@ static size_t op_put_value(const struct mr_field *f, const struct mr_view *v, ui
     if (f->type == MR_TYPE_TIMESTAMP) return mr_timestamp_format(to, MR_COL(v, c, int64_t)[row]);
     if (f->type == MR_TYPE_DOUBLE) return mr_double_format(to, MR_COL(v, c, double)[row]);
     return mr_int64_format(to, MR_COL(v, c, int64_t)[row]);
-  default: fail(); return 0;
+  default: {
+    const struct mr_list *l = &MR_COL(v, c, struct mr_list)[row];
+    size_t len = (size_t)sprintf(to, "[");
+    assert_false(l->has_nulls);
+    for (uint32_t e = 0; e < l->cnt; e++) {
+      const struct mr_str *s = (const struct mr_str *)(const void *)(base + l->off) + e;
+      const int64_t *i = (const int64_t *)(const void *)(base + l->off) + e;
+      if (e) to[len++] = ',';
+      if (f->elem == MR_TYPE_STRING)
+        len += (size_t)sprintf(to + len, "%.*s", (int)s->len, mr_str_data(s, base));
+      else
+        len += mr_int64_format(to + len, *i);
+    }
+    to[len++] = ']';
+    return len;
+  }
   }
 }
 

@@ -32,6 +32,7 @@ struct mr_json_encoder {
   struct column *cols;
   uint32_t col_cnt;
   bool nulls_omit;
+  const struct mr_kinds *kinds; /* whose columns alone are written; NULL: all are */
   int32_t raw_col;
   size_t fixed_max; /* bytes of a row without texts and lists */
 };
@@ -227,6 +228,17 @@ static inline bool is_null(const struct mr_col *c, uint32_t row) {
   return !c->data || (c->valid && !mr_bit_get(c->valid, row));
 }
 
+/* The columns below 64 that a row has. */
+static inline uint64_t columns_of(const struct writer *w, uint32_t row) {
+  const struct mr_kinds *kinds = w->enc->kinds;
+  return kinds ? kinds->fields[MR_COL(w->view, kinds->col, uint8_t)[row]] : UINT64_MAX;
+}
+
+static inline bool left_out(const struct writer *w, const struct column *col, uint64_t columns,
+                            bool null) {
+  return null && (w->enc->nulls_omit || (col->idx < 64 && !(columns >> col->idx & 1)));
+}
+
 static char *put_value(char *out, const struct writer *w, const struct column *col,
                        const struct mr_col *c, uint32_t row) {
   uint32_t code;
@@ -268,11 +280,12 @@ static char *put_row(char *out, const struct writer *w, uint32_t row) {
     return out + s->len + 1;
   }
   char *start = out;
+  uint64_t columns = columns_of(w, row);
   for (uint32_t i = 0; i < enc->col_cnt; i++) {
     const struct column *col = &enc->cols[i];
     const struct mr_col *c = &w->view->cols[col->idx];
     bool null = is_null(c, row);
-    if (null && enc->nulls_omit) continue;
+    if (left_out(w, col, columns, null)) continue;
     memcpy(out, col->key, sizeof col->key);
     out += col->key_len;
     out = null ? put_null(out) : put_value(out, w, col, c, row);
@@ -307,7 +320,7 @@ static void begin_field(char **out, const struct writer *w, const struct column 
   bool null = is_null(c, cur->row);
   uint32_t next = cur->col + 1;
   cur->col = next;
-  if (null && w->enc->nulls_omit) return;
+  if (left_out(w, col, columns_of(w, cur->row), null)) return;
   memcpy(*out, col->key, col->key_len);
   if (!cur->some) **out = '{';
   cur->some = true;
@@ -490,6 +503,7 @@ const struct mr_json_encoder *mr_json_encoder_create(struct mr_arena *arena,
   struct mr_json_encoder *enc = MR_NEW(arena, struct mr_json_encoder, 1);
   enc->cols = MR_NEW(arena, struct column, schema->visible_cnt + 1);
   enc->nulls_omit = conf->nulls_omit;
+  enc->kinds = conf->nulls_own ? schema->kinds : NULL;
   enc->raw_col = conf->raw_col;
   enc->fixed_max = sizeof enc->cols->key + 4;
   for (uint32_t i = 0; i < schema->visible_cnt; i++) {

@@ -21,6 +21,7 @@ struct mr_json_encode_conf {
   const struct mr_schema *schema; /* visible columns are written */
   const bool *skip;               /* per column: leave it out; NULL: none */
   bool nulls_omit;                /* nulls: omit */
+  bool nulls_own;                 /* nulls: own; columns that the row's kind has not are left out */
   int32_t raw_col; /* write only this string column, as it is (`any`); -1: the columns */
 };
 

@@ -16,11 +16,12 @@
 
 /* ---- options ---- */
 
-static const char *const of_words[] = {"city",    "ysb", "transactions", "transactions_java",
-                                       "sensors", NULL};
-static const char *const of_later[] = {"ecommerce", "nexmark", NULL};
+static const char *const of_words[] = {
+    "city", "ysb", "transactions", "transactions_java", "ecommerce", "sensors", NULL};
+static const char *const of_later[] = {"nexmark", NULL};
 static const struct mr_gen_system *const systems[] = {
-    &mr_gen_city, &mr_gen_ysb, &mr_gen_transactions, &mr_gen_transactions_java, &mr_gen_sensors};
+    &mr_gen_city,      &mr_gen_ysb,    &mr_gen_transactions, &mr_gen_transactions_java,
+    &mr_gen_ecommerce, &mr_gen_sensors};
 _Static_assert(sizeof systems / sizeof *systems + 1 == sizeof of_words / sizeof *of_words,
                "a system for each word");
 static const char *const clock_words[] = {"wall", NULL};
@@ -68,11 +69,13 @@ static const struct mr_opt generate_opts[] = {
     {"skew", MR_OPT_DOUBLE, AT(skew), .def = "0", .min = 0, .max = 10,
      .help = "exponent of Zipf's law over the values of the key column; 0: uniform"},
     {"users", MR_OPT_INT64, AT(users), .min = 1, .max = MR_GEN_NAMES, .given = REF(users_given),
-     .help = "users of transactions (100)"},
+     .help = "users of transactions (100) and ecommerce (1000)"},
     {"merchants", MR_OPT_INT64, AT(merchants), .min = 1, .max = MR_GEN_NAMES,
      .given = REF(merchants_given), .help = "merchants of transactions (3; transactions_java 50)"},
     {"locations", MR_OPT_INT64, AT(locations), .min = 1, .max = MR_GEN_NAMES,
      .given = REF(locations_given), .help = "locations of transactions (50)"},
+    {"items", MR_OPT_INT64, AT(items), .min = 5, .max = MR_GEN_NAMES, .given = REF(items_given),
+     .help = "items of ecommerce (500)"},
     {"devices", MR_OPT_INT64, AT(devices), .min = 1, .max = 100000, .given = REF(devices_given),
      .help = "devices of sensors (25)"},
     {"sites", MR_OPT_STRINGS, AT(sites), .given = REF(sites_given),
@@ -110,6 +113,7 @@ static int check_knobs(struct mr_op_plan *p, const struct mr_gen_system *system)
   } knobs[] = {{"users", conf->users_given, MR_GEN_USERS},
                {"merchants", conf->merchants_given, MR_GEN_MERCHANTS},
                {"locations", conf->locations_given, MR_GEN_LOCATIONS},
+               {"items", conf->items_given, MR_GEN_ITEMS},
                {"devices", conf->devices_given, MR_GEN_DEVICES},
                {"sites", conf->sites_given, MR_GEN_SITES},
                {"lines", conf->lines_given, MR_GEN_LINES},
@@ -182,6 +186,8 @@ static int generate_init(struct mr_op_ctx *ctx, struct mr_error *err) {
   gen->period_ns = conf->rate_given ? 1e9 / conf->rate : 0;
   gen->time_wanted = out->need[out->schema->event_time] ||
                      (gen->system->derive && out->need[gen->system->time_of]);
+  gen->heap = gen->system->heap_row_max > 0 && ctx->pools[MR_OUT_MAIN] &&
+              ctx->pools[MR_OUT_MAIN]->conf.block_cnt > 0;
   gen->key_values = gen->system->key_values(conf);
   if (conf->skew > 0) gen->zipf = mr_gen_zipf(ctx->arena, gen->key_values, conf->skew);
   if (mr_gen_faults_on(conf)) gen->past = MR_NEW(ctx->arena, struct mr_gen_past, MR_GEN_HISTORY);

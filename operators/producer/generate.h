@@ -75,7 +75,7 @@ struct mr_gen_system {
   int32_t time_of;
 };
 extern const struct mr_gen_system mr_gen_city, mr_gen_ysb, mr_gen_transactions,
-    mr_gen_transactions_java, mr_gen_sensors;
+    mr_gen_transactions_java, mr_gen_sensors, mr_gen_ecommerce;
 
 enum mr_gen_knob {
   MR_GEN_USERS = 1,
@@ -86,6 +86,7 @@ enum mr_gen_knob {
   MR_GEN_LINES = 32,
   MR_GEN_P_HOT = 64,
   MR_GEN_P_VIB = 128,
+  MR_GEN_ITEMS = 256,
 };
 
 struct mr_gen_conf {
@@ -104,11 +105,11 @@ struct mr_gen_conf {
   } late;
   double duplicates, malformed, skew;
   /* of single systems; 0: its own number */
-  int64_t users, merchants, locations, devices;
+  int64_t users, merchants, locations, devices, items;
   struct mr_opt_strings sites, lines;
   double p_hot, p_vib;
   bool users_given, merchants_given, locations_given, devices_given, sites_given, lines_given,
-      p_hot_given, p_vib_given;
+      p_hot_given, p_vib_given, items_given;
 };
 
 struct mr_gen_past { /* a row that came out */
@@ -129,6 +130,7 @@ struct mr_gen {
   uint64_t row;                   /* number of the next row */
   uint64_t row_end;               /* rows come out before it; UINT64_MAX: no end */
   bool started, virtual_clock, time_wanted;
+  bool heap;                    /* some column puts values on the heap */
   uint64_t start_ns;            /* monotonic: the first row's planned time */
   int64_t start_us;             /* virtual clock: the same on the graph's clock */
   double period_ns;             /* between planned rows; 0: as fast as it can */
@@ -166,6 +168,9 @@ struct mr_field mr_gen_numbered(struct mr_op_plan *p, const char *name,
  * codes. MR_ERR_NOMEM. */
 int mr_gen_numbered_init(struct mr_gen *gen, struct mr_op_ctx *ctx, uint32_t col,
                          const struct mr_gen_names *names, uint32_t cnt, struct mr_error *err);
+/* Sets gen->names[col] in any case. */
+int mr_gen_names_init(struct mr_gen *gen, struct mr_op_ctx *ctx, uint32_t col,
+                      const struct mr_gen_names *names, uint32_t cnt, struct mr_error *err);
 /* The value of an option of a single system. */
 static inline uint32_t mr_gen_knob(int64_t given, uint32_t own) {
   return given ? (uint32_t)given : own;

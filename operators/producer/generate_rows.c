@@ -31,10 +31,9 @@ struct mr_field mr_gen_numbered(struct mr_op_plan *p, const char *name,
   return mr_gen_enum(p, name, texts, cnt);
 }
 
-int mr_gen_numbered_init(struct mr_gen *gen, struct mr_op_ctx *ctx, uint32_t col,
-                         const struct mr_gen_names *names, uint32_t cnt, struct mr_error *err) {
+int mr_gen_names_init(struct mr_gen *gen, struct mr_op_ctx *ctx, uint32_t col,
+                      const struct mr_gen_names *names, uint32_t cnt, struct mr_error *err) {
   enum { TEXT_SZ = 24 };
-  if (cnt <= MR_ENUM_MAX) return MR_OK;
   MR_ASSERT(strlen(names->prefix) + 11 <= TEXT_SZ);
   uint64_t off =
       mr_region_alloc(ctx->region_rw, cnt * (sizeof(struct mr_str) + TEXT_SZ), 16, "names");
@@ -47,11 +46,16 @@ int mr_gen_numbered_init(struct mr_gen *gen, struct mr_op_ctx *ctx, uint32_t col
   return MR_OK;
 }
 
+int mr_gen_numbered_init(struct mr_gen *gen, struct mr_op_ctx *ctx, uint32_t col,
+                         const struct mr_gen_names *names, uint32_t cnt, struct mr_error *err) {
+  return cnt <= MR_ENUM_MAX ? MR_OK : mr_gen_names_init(gen, ctx, col, names, cnt, err);
+}
+
 /* ---- a batch ---- */
 
 uint32_t mr_gen_rows_max(const struct mr_op_ctx *ctx, const struct mr_gen *gen, uint32_t n) {
   const struct mr_pool *pool = ctx->pools[MR_OUT_MAIN];
-  if (!gen->system->heap_row_max || !pool->conf.block_cnt) return n;
+  if (!gen->heap) return n;
   MR_DASSERT(gen->system->heap_row_max * MR_GEN_BLOCK <= MR_HEAP_BLOCK_SZ);
   uint64_t max = (uint64_t)pool->block_free * MR_GEN_BLOCK;
   return n < max ? n : (uint32_t)max;
@@ -147,7 +151,7 @@ struct mr_gen_scratch {
 };
 
 int mr_gen_scratch_init(struct mr_gen *gen, struct mr_op_ctx *ctx, struct mr_error *err) {
-  enum { VALUE_SZ = 16, VALID_SZ = 8 };
+  enum { VALUE_SZ = 64 * 16, VALID_SZ = 8 }; /* fill writes 64 rows at a time */
   const struct mr_schema *schema = gen->schema;
   MR_ASSERT(schema->cnt <= MR_GEN_COLS && gen->system->heap_row_max <= SCRATCH_HEAP);
   uint64_t off =
@@ -183,7 +187,9 @@ static bool kind_has(const struct mr_gen *gen, uint32_t col) {
 uint32_t mr_gen_text(struct mr_gen *gen, uint64_t k, int64_t stamp_us, char *out) {
   struct mr_gen_block block = {.n = 1, .heap = gen->scratch->heap, .heap_sz = SCRATCH_HEAP};
   struct mr_col cols[MR_GEN_COLS] = {0};
+  bool heap = gen->heap;
   swap_columns(gen);
+  gen->heap = true;
   for (uint32_t s = 0; s < MR_GEN_STREAMS; s++) {
     gen->draws[s][0] = mr_rng_at(gen->seeds[s], k);
     block.draws[s] = gen->draws[s];
@@ -199,5 +205,6 @@ uint32_t mr_gen_text(struct mr_gen *gen, uint64_t k, int64_t stamp_us, char *out
   size_t len = mr_format_row_text(gen->schema, gen->base, &view, 0, out, MR_GEN_TEXT_SZ);
   MR_ASSERT(len > 0);
   swap_columns(gen);
+  gen->heap = heap;
   return (uint32_t)len;
 }

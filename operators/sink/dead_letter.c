@@ -17,7 +17,7 @@ static int dead_letter_init(struct mr_op_ctx *ctx, struct mr_error *err) {
   const struct mr_dead_letter_conf *conf = ctx->conf;
   struct mr_writer *self = ctx->self;
   int rc = mr_writer_init(self, ctx, BUF_SZ, err);
-  if (!rc) rc = mr_writer_encoder(self, ctx, true, err);
+  if (!rc) rc = mr_writer_encoder(self, ctx, MR_WRITER_OMIT, err);
   self->eager = true;
   mr_writer_open_later(self, conf->path);
   return rc;

@@ -12,7 +12,7 @@ struct file_conf {
 static const char *const formats[] = {"json", NULL};
 static const char *const formats_later[] = {"csv", NULL};
 static const char *const modes[] = {"overwrite", "append", NULL};
-static const char *const nulls[] = {"keep", "omit", NULL};
+static const char *const nulls[] = {"keep", "omit", "own", NULL};
 
 static const struct mr_opt file_opts[] = {
     {"path", MR_OPT_STRING, MR_OPT_AT(struct file_conf, path), .required = true,
@@ -22,14 +22,15 @@ static const struct mr_opt file_opts[] = {
     {"mode", MR_OPT_ENUM, MR_OPT_AT(struct file_conf, mode), .def = "overwrite", .words = modes,
      .help = "what happens to a file that is there"},
     {"nulls", MR_OPT_ENUM, MR_OPT_AT(struct file_conf, nulls), .def = "keep", .words = nulls,
-     .help = "whether columns that are NULL are written"},
+     .help = "what becomes of NULLs; own: those of columns that the event's type has not are "
+             "left out"},
     MR_OPT_END};
 
 static int file_init(struct mr_op_ctx *ctx, struct mr_error *err) {
   const struct file_conf *conf = ctx->conf;
   struct mr_writer *self = ctx->self;
   int rc = mr_writer_init(self, ctx, 0, err);
-  if (!rc) rc = mr_writer_encoder(self, ctx, conf->nulls == 1, err);
+  if (!rc) rc = mr_writer_encoder(self, ctx, (enum mr_writer_nulls)conf->nulls, err);
   if (!rc) rc = mr_writer_open(self, ctx, conf->path, conf->mode == 1, err);
   return rc;
 }

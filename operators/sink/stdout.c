@@ -14,20 +14,21 @@ struct stdout_conf {
 
 static const char *const formats[] = {"json", NULL};
 static const char *const formats_later[] = {"csv", NULL};
-static const char *const nulls[] = {"keep", "omit", NULL};
+static const char *const nulls[] = {"keep", "omit", "own", NULL};
 
 static const struct mr_opt stdout_opts[] = {
     {"format", MR_OPT_ENUM, MR_OPT_AT(struct stdout_conf, format), .def = "json", .words = formats,
      .words_later = formats_later, .help = "how a row is written"},
     {"nulls", MR_OPT_ENUM, MR_OPT_AT(struct stdout_conf, nulls), .def = "keep", .words = nulls,
-     .help = "whether columns that are NULL are written"},
+     .help = "what becomes of NULLs; own: those of columns that the event's type has not are "
+             "left out"},
     MR_OPT_END};
 
 static int stdout_init(struct mr_op_ctx *ctx, struct mr_error *err) {
   const struct stdout_conf *conf = ctx->conf;
   struct mr_writer *self = ctx->self;
   int rc = mr_writer_init(self, ctx, 0, err);
-  if (!rc) rc = mr_writer_encoder(self, ctx, conf->nulls == 1, err);
+  if (!rc) rc = mr_writer_encoder(self, ctx, (enum mr_writer_nulls)conf->nulls, err);
   if (rc) return rc;
   int64_t every = ctx->node->op_plan.every_us;
   self->eager = !every || every == MR_WRITER_FLUSH_US;

@@ -64,12 +64,13 @@ int mr_writer_init(struct mr_writer *w, struct mr_op_ctx *ctx, uint32_t buf_sz,
   return MR_OK;
 }
 
-int mr_writer_encoder(struct mr_writer *w, struct mr_op_ctx *ctx, bool nulls_omit,
+int mr_writer_encoder(struct mr_writer *w, struct mr_op_ctx *ctx, enum mr_writer_nulls nulls,
                       struct mr_error *err) {
   const struct writer_plan *data = ctx->data;
   struct mr_json_encode_conf conf = {
       .schema = ctx->node->op_plan.in,
-      .nulls_omit = nulls_omit,
+      .nulls_omit = nulls == MR_WRITER_OMIT,
+      .nulls_own = nulls == MR_WRITER_OWN,
       .raw_col = data->raw_col,
   };
   w->enc = mr_json_encoder_create(ctx->arena, &conf, err);

@@ -76,8 +76,10 @@ void mr_writer_need(const struct mr_op_plan *p, const bool *const out_need[MR_OU
  * MR_ERR_NOMEM. */
 int mr_writer_init(struct mr_writer *w, struct mr_op_ctx *ctx, uint32_t buf_sz,
                    struct mr_error *err);
+/* What becomes of NULLs: written; left out; left out where the row's kind has no such column. */
+enum mr_writer_nulls { MR_WRITER_KEEP, MR_WRITER_OMIT, MR_WRITER_OWN };
 /* Sets the encoder of rows. MR_ERR_ARG. */
-int mr_writer_encoder(struct mr_writer *w, struct mr_op_ctx *ctx, bool nulls_omit,
+int mr_writer_encoder(struct mr_writer *w, struct mr_op_ctx *ctx, enum mr_writer_nulls nulls,
                       struct mr_error *err);
 /* Opens a file now; folders below data_dir are made. For init. MR_ERR_IO. */
 int mr_writer_open(struct mr_writer *w, struct mr_op_ctx *ctx, const char *path, bool append,

@@ -16,7 +16,7 @@ import millrace  # noqa: E402
 SEED = 20250820
 COUNT = 60_000
 START = 1755671700
-SYSTEMS = ["city", "ysb", "transactions", "transactions_java", "sensors"]
+SYSTEMS = ["city", "ysb", "transactions", "transactions_java", "ecommerce", "sensors"]
 CLOCK = "2025-08-20T06:35:00Z,20ms"
 
 
@@ -153,6 +153,153 @@ class Transactions(Distribution):
                             [f"merchant_{i}" for i in range(1, 401)])
         self.assert_uniform("2000 locations", (r["location"] for r in rows),
                             [f"location_{i}" for i in range(1, 2001)])
+
+
+class Ecommerce(Distribution):
+    BASE = ["event_id", "event_type", "user_id", "timestamp", "device", "location", "session_id"]
+    FIELDS = {
+        "user_login": ["login_method", "success"],
+        "page_view": ["page", "referrer", "duration_seconds"],
+        "item_click": ["item_id", "category", "position"],
+        "purchase": ["order_id", "items", "quantities", "total_amount", "currency",
+                     "payment_method"],
+        "cart_add": ["item_id", "quantity", "category", "price"],
+        "search": ["search_query", "results_count", "clicked_position"],
+    }
+    WEIGHTS = {"user_login": 0.25, "page_view": 0.30, "item_click": 0.20, "purchase": 0.10,
+               "cart_add": 0.10, "search": 0.05}
+    CATEGORIES = ["electronics", "clothing", "books", "home", "sports", "toys"]
+    ITEMS = [f"item_{i:04}" for i in range(1, 501)]
+
+    def test_events_have_the_fields_of_their_type_in_its_order(self):
+        rows = self.generate("ecommerce", count=20_000)
+        for kind, fields in self.FIELDS.items():
+            self.assert_fields([r for r in rows if r["event_type"] == kind], self.BASE + fields)
+        self.assertEqual({r["event_type"] for r in rows}, set(self.FIELDS))
+
+    def test_the_fields_of_all_events_have_their_draws(self):
+        rows = self.generate("ecommerce")
+        self.assert_ids([r["event_id"] for r in rows])
+        self.assert_shares("event_type", (r["event_type"] for r in rows), self.WEIGHTS)
+        self.assert_uniform("user_id", (r["user_id"] for r in rows),
+                            [f"user_{i:04}" for i in range(1, 1001)])
+        self.assert_uniform("device", (r["device"] for r in rows), ["mobile", "desktop", "tablet"])
+        self.assert_uniform("location", (r["location"] for r in rows),
+                            ["US", "UK", "CA", "DE", "FR", "JP", "AU", "BR"])
+        self.assert_independent("ecommerce", rows, "device", "location")
+        numbers = []
+        for r in rows:
+            user, number = r["session_id"].removeprefix("session_").rsplit("_", 1)
+            self.assertEqual(user, r["user_id"])
+            numbers.append(int(number))
+        self.assert_uniform("session", (n // 100 for n in numbers), range(10, 100))
+        self.assert_uniform("session's end", (n % 100 for n in numbers), range(100))
+        times = [millrace.seconds(r["timestamp"]) for r in rows[:5000]]
+        self.assertEqual(times, [round(START + k / 50, 6) for k in range(5000)])
+
+    def test_the_fields_of_each_type_have_their_draws(self):
+        rows = self.generate("ecommerce", count=100_000)
+        of = {k: [r for r in rows if r["event_type"] == k] for k in self.FIELDS}
+        logins, views, clicks = of["user_login"], of["page_view"], of["item_click"]
+        self.assert_uniform("login_method", (r["login_method"] for r in logins),
+                            ["email", "social", "sso"])
+        self.assert_share("success", sum(r["success"] for r in logins), len(logins), 0.95)
+        self.assert_uniform("page", (r["page"] for r in views),
+                            ["home", "product", "category", "search", "cart", "checkout"])
+        self.assert_uniform("referrer", (r["referrer"] for r in views),
+                            ["search", "direct", "social", "email"])
+        self.assert_uniform("duration_seconds", (r["duration_seconds"] for r in views),
+                            range(5, 301))
+        self.assert_uniform("item_id", (r["item_id"] for r in clicks), self.ITEMS)
+        self.assert_uniform("category", (r["category"] for r in clicks), self.CATEGORIES)
+        self.assert_uniform("position", (r["position"] for r in clicks), range(1, 21))
+        adds, searches = of["cart_add"], of["search"]
+        self.assert_uniform("item_id added", (r["item_id"] for r in adds), self.ITEMS)
+        self.assert_uniform("quantity", (r["quantity"] for r in adds), [1, 2, 3])
+        self.assert_uniform("category added", (r["category"] for r in adds), self.CATEGORIES)
+        self.assert_range("price", [r["price"] for r in adds], 5, 200)
+        self.assert_uniform("search_query", (r["search_query"] for r in searches),
+                            ["laptop", "shoes", "book", "phone", "watch", "bag"])
+        self.assert_uniform("results_count", (r["results_count"] for r in searches), range(101))
+        clicked = [r["clicked_position"] for r in searches if r["clicked_position"] is not None]
+        self.assert_share("clicked", len(clicked), len(searches), 0.7)
+        self.assert_uniform("clicked_position", clicked, range(11))
+        self.assert_two_decimals(re.findall(r'"(?:price|total_amount)":([^,}]*)', self.text))
+        self.assert_purchases(of["purchase"])
+
+    def assert_purchases(self, rows):
+        self.assertTrue(all(re.fullmatch("order_[0-9a-f]{8}", r["order_id"]) for r in rows))
+        self.assertGreater(len({r["order_id"] for r in rows}), len(rows) - 3)
+        self.assert_uniform("items in a purchase", (len(r["items"]) for r in rows), range(1, 6))
+        for r in rows:
+            self.assertEqual(len(set(r["items"])), len(r["items"]), "items are different ones")
+            self.assertEqual(len(r["quantities"]), len(r["items"]))
+        self.assert_uniform("items", (i for r in rows for i in r["items"]), self.ITEMS)
+        for place in range(5):
+            picked = [r["items"][place] for r in rows if len(r["items"]) > place]
+            self.assert_uniform(f"item {place} in tens",
+                                (int(i.removeprefix("item_")) // 50 % 10 for i in picked
+                                 if i != "item_0500"), range(10))
+        self.assert_uniform("quantities", (q for r in rows for q in r["quantities"]), [1, 2, 3])
+        self.assert_range("total_amount", [r["total_amount"] for r in rows], 10, 500)
+        mean = sum(r["total_amount"] for r in rows) / len(rows)
+        self.assertLess(abs(mean - 255), self.Z * 490 / math.sqrt(12 * len(rows)))
+        self.assertEqual({r["currency"] for r in rows}, {"USD"})
+        self.assert_uniform("payment_method", (r["payment_method"] for r in rows),
+                            ["credit_card", "paypal", "apple_pay"])
+
+    def test_a_graph_reads_26_fields_with_null_where_a_type_has_none(self):
+        self.write("graph.yaml", """\
+millrace: 1
+graph: shop
+sources: { in: { type: generate, of: ecommerce, count: 5000 } }
+sinks: { out: { type: file, from: in, path: out.ndjson } }
+""")
+        result = self.millrace("run", "graph.yaml", "--seed", SEED)
+        self.assertEqual(result.code, 0, result.err)
+        for row in self.rows("out.ndjson"):
+            self.assertEqual(len(row), 26)
+            own = set(self.BASE + self.FIELDS[row["event_type"]])
+            there = {name for name, value in row.items() if value is not None}
+            self.assertEqual(there | {"clicked_position"}, own | {"clicked_position"})
+
+    def test_a_malformed_event_is_cut_out_of_one_with_its_own_fields(self):
+        self.write("graph.yaml", """\
+millrace: 1
+graph: shop
+sources:
+  in: { type: generate, of: ecommerce, count: 20000, malformed: 50%, late: { share: 10%, by: 2h },
+        duplicates: 10%, clock: { start: 2025-08-20T06:35:00Z, step: 20ms } }
+sinks:
+  out: { type: file, from: in, path: out.ndjson, nulls: own }
+  bad: { type: file, from: in.errors, path: bad.ndjson }
+""")
+        result = self.millrace("run", "graph.yaml", "--seed", SEED, "--summary", "summary.json")
+        self.assertEqual(result.code, 0, result.err)
+        good, bad = self.rows("out.ndjson"), self.rows("bad.ndjson")
+        self.assertEqual(len(good) + len(bad), 20000)
+        self.assertEqual(self.node(self.summary(), "in")["dead_letters"], len(bad))
+        self.assert_share("malformed", len(bad), 20000, 0.5)
+        clean = self.generate("ecommerce", count=20000)
+        lines = self.text.splitlines()
+        for row in bad:
+            self.assertTrue(lines[row["position"]].startswith(row["raw"]), row)
+        at = {r["event_id"]: k for k, r in enumerate(clean)}
+        again = len(good) - len({r["event_id"] for r in good})
+        self.assert_share("duplicates", again, 20000, 0.1)
+        seen = {}
+        late = 0
+        for row in good:
+            if row["event_id"] in seen:
+                self.assertEqual(row, seen[row["event_id"]])
+                continue
+            seen[row["event_id"]] = row
+            event = dict(clean[at[row["event_id"]]])
+            behind = millrace.seconds(event["timestamp"]) - millrace.seconds(row["timestamp"])
+            self.assertIn(round(behind, 3), (0, 7200))
+            late += behind > 0
+            self.assertEqual({**row, "timestamp": 0}, {**event, "timestamp": 0})
+        self.assert_share("late", late, 20000, 0.1)
 
 
 class Sensors(Distribution):

@@ -7,7 +7,7 @@
 #include "cmd.h"
 #include "load.h"
 
-#define SYSTEMS "city, ysb, transactions, transactions_java or sensors"
+#define SYSTEMS "city, ysb, transactions, transactions_java, ecommerce or sensors"
 
 struct gen {
   struct mr_arena *arena;
@@ -108,8 +108,9 @@ static int run_gen(int argc, char **argv) {
   }
   if (!of) return mr_cmd_usage("gen", "which generator? " SYSTEMS);
   const char *sink =
-      gen.to ? mr_arena_printf(&load.arena, "{type: file, path: \"%s\", from: gen}", gen.to)
-             : "{type: stdout, from: gen}";
+      gen.to ? mr_arena_printf(&load.arena, "{type: file, path: \"%s\", nulls: own, from: gen}",
+                               gen.to)
+             : "{type: stdout, nulls: own, from: gen}";
   const char *text = mr_arena_printf(
       &load.arena,
       "millrace: 1\ngraph: gen\nruntime:\n  workers: {count: 1}\n  clock: %s\nsources:\n  gen:\n"
@@ -130,6 +131,7 @@ const struct mr_cmd mr_cmd_gen = {
     "  --clock START,STEP      event n is stamped START + n * STEP\n"
     "  --late SHARE:BY  --duplicates SHARE  --malformed SHARE  --skew EXPONENT\n"
     "  --users N  --merchants N  --locations N                 of transactions\n"
+    "  --users N  --items N                                    of ecommerce\n"
     "  --devices N  --sites A,B  --lines A,B  --p-hot SHARE  --p-vib SHARE    of sensors\n"
     "  --to FILE               instead of stdout\n",
     run_gen};

@@ -95,7 +95,7 @@ static uint32_t small_buf_sz;
 
 static int small_init(struct mr_op_ctx *ctx, struct mr_error *err) {
   int rc = mr_writer_init(ctx->self, ctx, small_buf_sz, err);
-  if (!rc) rc = mr_writer_encoder(ctx->self, ctx, false, err);
+  if (!rc) rc = mr_writer_encoder(ctx->self, ctx, MR_WRITER_KEEP, err);
   if (!rc) rc = mr_writer_open(ctx->self, ctx, "out", false, err);
   return rc;
 }
