@@ -6,8 +6,8 @@
 #include "graph/plan_private.h"
 
 static const char *const on_error_words[] = {"dead_letter", "drop", "fail", NULL};
-static const char *const full_words[] = {"block", NULL};
-static const char *const full_later[] = {"drop_oldest", "spill", NULL};
+static const char *const full_words[] = {"block", "drop_oldest", NULL};
+static const char *const full_later[] = {"spill", NULL};
 static const char *const check_words[] = {"read", "declared", NULL};
 
 #define AT(member) MR_OPT_AT(struct mr_common_conf, member)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "data/keep.h"
 #include "graph/plan_private.h"
 
 /* ---- CPUs and workers ---- */
@@ -286,7 +287,10 @@ static void make_pools(struct mr_planner *pl) {
   plan->pools = MR_NEW(pl->arena, struct mr_plan_pool, plan->instance_cnt * MR_OUTS_MAX * 2 + 1);
   for (uint32_t i = 0; i < plan->node_cnt; i++) {
     for (uint32_t o = 0; o < plan->nodes[i].out_cnt; o++) pools_of_output(pl, links, i, o);
-    plan->state_bytes += plan->nodes[i].op_plan.state_max * plan->nodes[i].instance_cnt;
+    const struct mr_plan_node *n = &plan->nodes[i];
+    plan->state_bytes += n->op_plan.state_max * n->instance_cnt;
+    if (n->keep_rows)
+      plan->state_bytes += mr_keep_footprint(n->op_plan.in, n->in_need, n->keep_rows);
   }
   for (uint32_t l = 0; l < plan->link_cnt; l++)
     plan->hot_bytes += plan->links[l].items * 16ull + 1024;

@@ -68,6 +68,8 @@ struct mr_plan_node {
   uint32_t partition_first,
       partition_cnt; /* that this node makes: sources 1, MR_OP_DERIVES 1, else 0 */
   uint64_t partitions[MR_PARTITIONS_MAX / 64]; /* that reach its input, by index */
+  uint32_t
+      keep_rows; /* sinks with full: drop_oldest: rows that wait at most (data/keep.h); 0: block */
   /* sources */
   int64_t idle_after_us;      /* 0: off */
   int64_t max_future_skew_us; /* MR_TIME_MAX: off */

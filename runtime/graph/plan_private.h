@@ -8,6 +8,7 @@
 #include "graph/compile.h"
 #include "graph/plan.h"
 
+enum mr_full { MR_FULL_BLOCK, MR_FULL_DROP_OLDEST };
 enum mr_section { MR_SECTION_SOURCES, MR_SECTION_STEPS, MR_SECTION_SINKS, MR_SECTION_CNT };
 
 /* Options that every node, source or sink has. */
@@ -26,7 +27,7 @@ struct mr_common_conf {
   } watermark;
   int check;
   /* sinks */
-  int full;
+  int full; /* enum mr_full */
   int64_t queue, every_us;
   bool every_given, from_given;
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "data/keep.h"
 #include "graph/plan.h"
 
 struct out {
@@ -114,6 +115,13 @@ static void put_memory(struct out *o, const struct mr_plan *plan) {
         pp->shell ? "views" : "rows", pp->conf.batch_cnt);
     if (pp->conf.block_cnt) put(o, ", %u heap blocks", pp->conf.block_cnt);
     put(o, ", %llu bytes\n", (unsigned long long)mr_pool_footprint(&pp->conf));
+  }
+  for (uint32_t i = 0; i < plan->node_cnt; i++) {
+    const struct mr_plan_node *n = &plan->nodes[i];
+    if (!n->keep_rows) continue;
+    uint64_t sz = mr_keep_footprint(n->op_plan.in, n->in_need, n->keep_rows);
+    put(o, "  %s queue: the newest %u rows, at most %llu bytes\n", n->name, n->keep_rows,
+        (unsigned long long)sz);
   }
   put(o, "memory\n  batches and links %llu bytes\n  state at most %llu bytes\n",
       (unsigned long long)plan->hot_bytes, (unsigned long long)plan->state_bytes);

@@ -39,6 +39,7 @@ static void fill_node(struct mr_planner *pl, uint32_t order) {
   n->on_error = (enum mr_on_error)d->common.on_error;
   n->instance_cnt = (uint32_t)d->common.workers;
   n->delay_us = d->common.watermark.delay_us;
+  if (d->common.full == MR_FULL_DROP_OLDEST) n->keep_rows = (uint32_t)d->common.queue;
   n->idle_after_us = d->common.watermark.idle_after_us;
   n->max_future_skew_us =
       d->common.watermark.skew_given ? d->common.watermark.max_future_skew_us : MR_TIME_MAX;

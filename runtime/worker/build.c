@@ -254,6 +254,21 @@ static int make_pools(struct mr_run *run, struct mr_error *err) {
   return MR_OK;
 }
 
+/* Memory of sinks that keep the newest rows. */
+static int make_keeps(struct mr_run *run, struct mr_error *err) {
+  for (uint32_t i = 0; i < run->plan->instance_cnt; i++) {
+    struct mr_instance *inst = &run->insts[i];
+    const struct mr_plan_node *n = inst->node;
+    if (!n->keep_rows) continue;
+    int rc = mr_keep_init(&inst->keep, &run->arena, &run->region, n->op_plan.in, n->in_need,
+                          n->keep_rows, node_label(run, i, "queue"), err);
+    if (rc) return rc;
+    inst->fronts_wait =
+        MR_NEW(&run->arena, struct mr_front, inst->in_cnt * run->plan->partition_cnt);
+  }
+  return MR_OK;
+}
+
 static int make_links(struct mr_run *run, struct mr_error *err) {
   const struct mr_plan *plan = run->plan;
   for (uint32_t i = 0; i < plan->link_cnt; i++) {
@@ -415,6 +430,7 @@ int mr_run_lay_out(struct mr_run *run, struct mr_error *err) {
   if (!rc) rc = place_enums(run, err);
   if (!rc) rc = build_topology(run, err);
   if (!rc) rc = make_pools(run, err);
+  if (!rc) rc = make_keeps(run, err);
   if (!rc) rc = make_links(run, err);
   if (!rc) rc = make_returns(run, err);
   if (rc) return rc;

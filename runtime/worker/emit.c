@@ -168,7 +168,13 @@ static void deliver(struct mr_instance *from, const struct mr_edge *edge,
                     const struct mr_view *view, struct mr_batch *given) {
   struct mr_instance *to = edge->to;
   struct mr_in *in = &to->ins[edge->input];
-  if (to->phase != MR_PHASE_IDLE || to->pending_cnt) {
+  if (to->keep) {
+    mr_worker_switch(from->worker, to);
+    mr_instance_keep(to, edge->input, view);
+    mr_worker_switch(from->worker, from);
+    return;
+  }
+  if (mr_instance_busy(to)) {
     MR_ASSERT(!in->pending);
     in->pending = view;
     in->pending_batch = given;
@@ -347,7 +353,7 @@ bool mr_out_frontier(struct mr_instance *inst, struct mr_outp *out, uint32_t par
     struct mr_instance *to = out->edges[i].to;
     const struct mr_front *f = &to->ins[out->edges[i].input].fronts[partition];
     if (!f->carried || (f->us >= frontier_us && f->idle == idle)) continue;
-    if (to->phase != MR_PHASE_IDLE || to->pending_cnt) {
+    if (mr_instance_busy(to)) {
       all = false;
       continue;
     }

@@ -18,6 +18,7 @@
 
 #include "base/bits.h"
 #include "base/clock.h"
+#include "data/keep.h"
 #include "data/key.h"
 #include "ring/ring.h"
 #include "ring/wake.h"
@@ -152,6 +153,12 @@ struct mr_instance {
 
   struct mr_in *ins;
   uint32_t in_cnt, in_ended;
+  struct mr_keep *keep;         /* full: drop_oldest: all rows go through it; NULL: none */
+  bool kept;                    /* the item comes out of it: its rows are counted */
+  struct mr_front *fronts_wait; /* by input and partition: what was said behind rows that wait; */
+  bool front_waits;             /* some, */
+  uint32_t front_partition;     /* the last of this partition, at this time */
+  int64_t front_now_us;
   struct mr_outp outs[MR_OUTS_MAX];
   uint32_t out_cnt;
   uint32_t held_cnt; /* outputs that hold an emitted batch */
@@ -207,6 +214,14 @@ void mr_instance_give_frontier(struct mr_instance *inst, uint32_t in, uint32_t p
                                int64_t frontier_us, bool idle, int64_t now_us);
 void mr_instance_give_end(struct mr_instance *inst, uint32_t in);
 void mr_instance_give_tick(struct mr_instance *inst, int64_t at_us);
+/* Takes a view of a sink that keeps rows: at once, whatever the sink is doing. */
+void mr_instance_keep(struct mr_instance *inst, uint32_t in, const struct mr_view *view);
+/* At the end of a run: rows that a sink still keeps are dropped. */
+void mr_instance_drop_kept(struct mr_instance *inst);
+/* True when nothing new may be given to the instance now. */
+static inline bool mr_instance_busy(const struct mr_instance *inst) {
+  return !inst->keep && (inst->phase != MR_PHASE_IDLE || inst->pending_cnt > 0);
+}
 /* Asks a source; the instance is idle and has room. */
 enum mr_poll mr_instance_poll(struct mr_instance *inst);
 /* True when the direct readers of all outputs are idle; then held batches are released. */

@@ -209,8 +209,10 @@ void mr_run_close(struct mr_run *run) {
     }
   for (uint32_t i = 0; run->ios && i < run->worker_cnt; i++)
     if (run->ios[i]) mr_io_cancel(run->ios[i]);
-  for (uint32_t i = 0; i < run->init_cnt; i++)
+  for (uint32_t i = 0; i < run->init_cnt; i++) {
     if (run->insts[i].op->fini) run->insts[i].op->fini(&run->insts[i].ctx);
+    if (run->insts[i].keep) mr_instance_drop_kept(&run->insts[i]);
+  }
   run->init_cnt = 0;
   if (run->stats.nodes) mr_run_publish(run);
 }

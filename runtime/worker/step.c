@@ -11,6 +11,7 @@
 static bool readers_idle(const struct mr_outp *out) {
   for (uint32_t e = 0; e < out->edge_cnt; e++) {
     const struct mr_instance *to = out->edges[e].to;
+    if (to->keep) continue; /* it has copies */
     if (to->phase != MR_PHASE_IDLE || to->ins[out->edges[e].input].pending) return false;
   }
   return true;
@@ -81,8 +82,46 @@ void mr_instance_give_view(struct mr_instance *inst, uint32_t in, const struct m
   mr_instance_run(inst);
 }
 
+/* The frontier of a partition is the minimum over the inputs that carry it. */
+static void combine_partition(struct mr_instance *inst, uint32_t p) {
+  int64_t us = MR_TIME_MAX;
+  bool idle = true;
+  for (uint32_t i = 0; i < inst->in_cnt; i++) {
+    const struct mr_front *f = &inst->ins[i].fronts[p];
+    if (!f->carried || f->idle) continue;
+    idle = false;
+    if (f->us < us) us = f->us;
+  }
+  inst->parts_idle[p] = idle;
+  if (!idle && us > inst->parts_us[p]) inst->parts_us[p] = us;
+}
+
+/* Notes what an input says of a partition. */
+static void note_front(struct mr_instance *inst, uint32_t in, uint32_t partition,
+                       int64_t frontier_us, bool idle) {
+  struct mr_front *f = &inst->ins[in].fronts[partition];
+  f->idle = idle;
+  if (frontier_us > f->us) f->us = frontier_us;
+  combine_partition(inst, partition);
+}
+
+/* Puts what is said of time behind the rows that wait. */
+static void front_to_wait(struct mr_instance *inst, uint32_t in, uint32_t partition,
+                          int64_t frontier_us, bool idle, int64_t now_us) {
+  if (!inst->parts_carried[partition]) return;
+  inst->fronts_wait[in * inst->run->plan->partition_cnt + partition] =
+      (struct mr_front){frontier_us, true, idle};
+  inst->front_waits = true;
+  inst->front_partition = partition;
+  inst->front_now_us = now_us;
+}
+
 void mr_instance_give_frontier(struct mr_instance *inst, uint32_t in, uint32_t partition,
                                int64_t frontier_us, bool idle, int64_t now_us) {
+  if (inst->keep && inst->phase != MR_PHASE_IDLE) {
+    front_to_wait(inst, in, partition, frontier_us, idle, now_us);
+    return;
+  }
   inst->item = MR_ITEM_FRONTIER;
   inst->item_in = in;
   inst->view = NULL;
@@ -123,8 +162,64 @@ void mr_instance_give_tick(struct mr_instance *inst, int64_t at_us) {
   mr_instance_run(inst);
 }
 
+/* ---- sinks that keep rows ---- */
+
+void mr_instance_drop_kept(struct mr_instance *inst) {
+  struct mr_counts *c = &inst->ctx.counts;
+  uint16_t in;
+  while (mr_keep_take(inst->keep, &in)) mr_keep_done(inst->keep);
+  uint64_t done = c->rows_out + c->filtered + c->late + c->dead_letters;
+  if (c->rows_in > done + c->dropped) c->dropped = c->rows_in - done;
+}
+
+void mr_instance_keep(struct mr_instance *inst, uint32_t in, const struct mr_view *view) {
+  struct mr_counts *c = &inst->ctx.counts;
+  c->rows_in += view->sel_cnt;
+  c->dropped += mr_keep_put(inst->keep, view, (uint16_t)in);
+  /* rows that are dropped have said it too */
+  front_to_wait(inst, in, view->partition, view->frontier_out, false,
+                view->row_now ? view->row_now[view->row_cnt - 1] : view->now_us);
+  if (inst->phase == MR_PHASE_IDLE) mr_instance_run(inst);
+}
+
+/* True when that is news. */
+static bool note_waiting_fronts(struct mr_instance *inst) {
+  uint32_t cnt = inst->run->plan->partition_cnt;
+  bool news = false;
+  for (uint32_t i = 0; i < inst->in_cnt * cnt; i++) {
+    struct mr_front *f = &inst->fronts_wait[i], *known = &inst->ins[i / cnt].fronts[i % cnt];
+    if (!f->carried) continue;
+    f->carried = false;
+    news |= f->us > known->us || f->idle != known->idle;
+    note_front(inst, i / cnt, i % cnt, f->us, f->idle);
+  }
+  inst->front_waits = false;
+  return news;
+}
+
+/* The oldest rows that wait, or the time that went on behind them. */
+static bool next_kept(struct mr_instance *inst) {
+  uint16_t in;
+  if (inst->failed) mr_instance_drop_kept(inst);
+  const struct mr_view *view = mr_keep_take(inst->keep, &in);
+  if (view) {
+    inst->kept = true;
+    begin_view(inst, in, view, NULL);
+    return true;
+  }
+  if (!inst->front_waits || !note_waiting_fronts(inst)) return false;
+  inst->kept = true;
+  inst->item = MR_ITEM_FRONTIER;
+  inst->view = NULL;
+  inst->partition = inst->front_partition;
+  inst->item_now_us = inst->front_now_us;
+  set_phase(inst, MR_PHASE_START);
+  return true;
+}
+
 /* Takes what came on direct edges meanwhile: views first. False: nothing. */
 static bool next_pending(struct mr_instance *inst) {
+  if (inst->keep && next_kept(inst)) return true;
   if (!inst->pending_cnt) return false;
   for (uint32_t i = 0; i < inst->in_cnt; i++) {
     struct mr_in *in = &inst->ins[i];
@@ -194,7 +289,7 @@ static const struct mr_view *slice_view(struct mr_instance *inst, uint32_t from,
 
 static void call_process(struct mr_instance *inst, const struct mr_view *view) {
   inst->worker->did = true;
-  inst->ctx.counts.rows_in += view->sel_cnt;
+  if (!inst->kept) inst->ctx.counts.rows_in += view->sel_cnt;
   inst->ctx.more = false;
   if (view->sel_cnt) inst->op->process(&inst->ctx, view);
   mr_emit_deferred(inst);
@@ -226,7 +321,7 @@ static void start(struct mr_instance *inst) {
   ctx->now_ns = inst->worker->now_ns;
   ctx->now_us = ctx->virtual_clock ? inst->item_now_us : inst->worker->now_us;
   if (inst->failed) { /* the others go on until what is on its way has gone through */
-    if (inst->view) {
+    if (inst->view && !inst->kept) {
       ctx->counts.rows_in += inst->view->sel_cnt;
       ctx->counts.dropped += inst->view->sel_cnt;
     }
@@ -295,20 +390,6 @@ static void record_latency(struct mr_instance *inst) {
   mr_hist_record(hist, now > v->row_t0[row] ? now - v->row_t0[row] : 0);
 }
 
-/* The frontier of a partition is the minimum over the inputs that carry it. */
-static void combine_partition(struct mr_instance *inst, uint32_t p) {
-  int64_t us = MR_TIME_MAX;
-  bool idle = true;
-  for (uint32_t i = 0; i < inst->in_cnt; i++) {
-    const struct mr_front *f = &inst->ins[i].fronts[p];
-    if (!f->carried || f->idle) continue;
-    idle = false;
-    if (f->us < us) us = f->us;
-  }
-  inst->parts_idle[p] = idle;
-  if (!idle && us > inst->parts_us[p]) inst->parts_us[p] = us;
-}
-
 /* The minimum over the partitions that are not idle. False: there is none, or those that are left
  * have all ended, which says nothing while an idle one may come back. */
 static bool combined_frontier(const struct mr_instance *inst, int64_t *frontier_us) {
@@ -327,15 +408,9 @@ static bool combined_frontier(const struct mr_instance *inst, int64_t *frontier_
   return any && !(silent && us == MR_TIME_MAX);
 }
 
-/* Takes what an input says of a partition. Returns the watermark that follows, not below the one
- * there is. */
-static int64_t learn_time(struct mr_instance *inst, uint32_t in, uint32_t partition,
-                          int64_t frontier_us, bool idle) {
-  struct mr_front *f = &inst->ins[in].fronts[partition];
+/* The watermark as the partitions have it now, not below the one there is. */
+static int64_t rising_watermark(struct mr_instance *inst) {
   int64_t frontier;
-  f->idle = idle;
-  if (frontier_us > f->us) f->us = frontier_us;
-  combine_partition(inst, partition);
   inst->quiet = !combined_frontier(inst, &frontier);
   if (inst->quiet || frontier == MR_TIME_NONE) return inst->watermark_us;
   int64_t wm = mr_time_sub(frontier, inst->node->op_plan.delay_us);
@@ -345,13 +420,14 @@ static int64_t learn_time(struct mr_instance *inst, uint32_t in, uint32_t partit
 bool mr_instance_only_notes_time(const struct mr_instance *inst) {
   const struct mr_op *op = inst->op;
   bool ticks = inst->ctx.virtual_clock && inst->node->op_plan.every_us && op->tick;
-  return op->kind == MR_OP_SINK && !op->advance && !ticks && !inst->failed;
+  return op->kind == MR_OP_SINK && !op->advance && !ticks && !inst->failed && !inst->keep;
 }
 
 void mr_instance_note_frontier(struct mr_instance *inst, uint32_t in, uint32_t partition,
                                int64_t frontier_us, bool idle) {
   if (!inst->parts_carried[partition]) return;
-  inst->watermark_us = learn_time(inst, in, partition, frontier_us, idle);
+  note_front(inst, in, partition, frontier_us, idle);
+  inst->watermark_us = rising_watermark(inst);
 }
 
 /* Takes the item's frontier; calls advance when the watermark rises. False: no room for what
@@ -360,7 +436,9 @@ static bool take_time(struct mr_instance *inst) {
   inst->phase = MR_PHASE_FORWARD;
   if (inst->item != MR_ITEM_VIEW && inst->item != MR_ITEM_FRONTIER) return true;
   if (!inst->parts_carried[inst->partition]) return true; /* error rows have no time */
-  int64_t wm = learn_time(inst, inst->item_in, inst->partition, inst->frontier_us, inst->item_idle);
+  if (!inst->kept || inst->view)                          /* else it is noted */
+    note_front(inst, inst->item_in, inst->partition, inst->frontier_us, inst->item_idle);
+  int64_t wm = rising_watermark(inst);
   if (wm <= inst->watermark_us) return true;
   bool calls = inst->op->advance && !inst->failed;
   if (calls && !mr_instance_ready(inst)) {
@@ -408,6 +486,8 @@ static void finish_item(struct mr_instance *inst) {
     inst->view_batch = NULL;
   }
   bool end = inst->item == MR_ITEM_END;
+  if (inst->kept && inst->view) mr_keep_done(inst->keep);
+  inst->kept = false;
   inst->view = NULL;
   inst->item = MR_ITEM_NONE;
   set_phase(inst, MR_PHASE_IDLE);

@@ -228,7 +228,12 @@ static void take_view(struct mr_worker *w, struct mr_head *head, struct mr_msg *
   }
   edge->rows_taken += edge->view.sel_cnt;
   edge->items_taken++;
-  mr_instance_give_view(inst, (uint32_t)head->in, &edge->view, batch);
+  if (inst->keep) {
+    mr_instance_keep(inst, (uint32_t)head->in, &edge->view);
+    mr_batch_release(w, batch);
+  } else {
+    mr_instance_give_view(inst, (uint32_t)head->in, &edge->view, batch);
+  }
   item_end(w, head, true);
 }
 
@@ -241,7 +246,7 @@ static void take_link(struct mr_worker *w, struct mr_head *head) {
     if (!in->queue_cnt) return;
   }
   while (in->queue_head < in->queue_cnt) {
-    if (inst->phase != MR_PHASE_IDLE || inst->pending_cnt) {
+    if (mr_instance_busy(inst)) {
       note_blocked(w, inst);
       return;
     }

@@ -80,6 +80,9 @@ static void write_node(struct rig_graph *g, uint32_t i) {
       n->kind != RIG_ERRS)
     put(g, ", heap: 1");
   if (n->kind == RIG_COLLECT) put(g, ", drains: %u", pick(g, 3) ? 0 : pick(g, 5));
+  uint64_t full = n->kind == RIG_COLLECT ? mr_rng_at(g->seed, 900 + i) % 4 : 2;
+  n->drops = full == 1;
+  if (full < 2) put(g, ", full: drop_oldest%s", n->drops ? ", queue: 5" : "");
   if (pick(g, 2)) put(g, ", cpus: %u", pick(g, RIG_CPUS));
   put(g, " }\n");
 }
@@ -294,7 +297,7 @@ static const char *check_collect(struct rig_graph *g, struct rig_run *r, uint32_
   for (size_t k = 0; k < c->cnt; k++) add(&got, c->rows[k].row);
   sort(&got, by_all);
   sort(&n->lists[0], by_all);
-  const char *wrong = compare(&got, &n->lists[0], g->drained);
+  const char *wrong = compare(&got, &n->lists[0], g->drained || n->drops);
   free(got.rows);
   return wrong ? wrong : n->keeps_order ? check_order(c) : NULL;
 }

@@ -37,6 +37,7 @@ struct rig_node {
   int64_t rows, bad, salt, mod, every; /* of gen, split, spoil */
   uint32_t in[4], out[4], in_cnt;      /* inputs: node and output (0 main, 2 rest, 1 errors) */
   uint32_t instances;
+  bool drops;       /* a sink with a queue too small for its rows */
   bool keeps_order; /* one path, one instance, no derived rows */
   uint32_t paths;
   struct rig_list lists[3]; /* what must come: main (a sink: what arrives), errors (ids), rest */
