@@ -93,6 +93,23 @@ static void put_list(struct out *o, const struct mr_field *field, const struct m
   put(o, "]", 1);
 }
 
+static void put_field(struct out *o, const struct mr_field *field, const struct mr_col *col,
+                      const uint8_t *base, uint32_t row) {
+  if (col->valid && !mr_bit_get(col->valid, row))
+    put(o, "null", 4);
+  else if (field->type == MR_TYPE_LIST)
+    put_list(o, field, (const struct mr_list *)col->data + row, base);
+  else
+    put_value(o, field->type, field->codes, col->data, base, row, false);
+}
+
+size_t mr_format_value_text(const struct mr_field *field, const uint8_t *base,
+                            const struct mr_col *col, uint32_t row, char *buf, size_t sz) {
+  struct out o = {.p = buf, .sz = sz};
+  put_field(&o, field, col, base, row);
+  return o.full ? 0 : o.len;
+}
+
 size_t mr_format_row_text(const struct mr_schema *schema, const uint8_t *base,
                           const struct mr_view *view, uint32_t row, char *buf, size_t sz) {
   struct out o = {.p = buf, .sz = sz};
@@ -106,12 +123,7 @@ size_t mr_format_row_text(const struct mr_schema *schema, const uint8_t *base,
     some = true;
     put_string(&o, field->name, strlen(field->name));
     put(&o, ":", 1);
-    if (col->valid && !mr_bit_get(col->valid, row))
-      put(&o, "null", 4);
-    else if (field->type == MR_TYPE_LIST)
-      put_list(&o, field, (const struct mr_list *)col->data + row, base);
-    else
-      put_value(&o, field->type, field->codes, col->data, base, row, false);
+    put_field(&o, field, col, base, row);
   }
   put(&o, "}", 1);
   return o.full ? 0 : o.len;

@@ -15,4 +15,8 @@
 size_t mr_format_row_text(const struct mr_schema *schema, const uint8_t *base,
                           const struct mr_view *view, uint32_t row, char *buf, size_t sz);
 
+/* The same of one value: row `row` of a column of that field. */
+size_t mr_format_value_text(const struct mr_field *field, const uint8_t *base,
+                            const struct mr_col *col, uint32_t row, char *buf, size_t sz);
+
 #endif

@@ -281,13 +281,26 @@ void mr_planner_read_events(struct mr_planner *pl) {
 struct any_use {
   struct mr_planner *pl;
   struct mr_event *event;
-  uint32_t cap;
   const struct mr_opt_expr *text; /* where the use stands */
 };
 
-static void any_column(struct any_use *use, const char *name, enum mr_type type,
-                       struct mr_span at) {
-  struct mr_event *event = use->event;
+struct mr_event *mr_planner_any_event(struct mr_planner *pl) {
+  struct mr_event *event = MR_NEW(pl->arena, struct mr_event, 1);
+  *event = (struct mr_event){.name = "any", .event_time = -1, .any = true};
+  event->fields = MR_NEW(pl->arena, struct mr_event_field, MR_COLUMNS_MAX);
+  return event;
+}
+
+void mr_planner_any_done(struct mr_event *event) {
+  for (uint32_t i = 0; i < event->field_cnt; i++) {
+    struct mr_field *f = &event->fields[i].field;
+    if (f->type == MR_TYPE_NONE) f->type = MR_TYPE_STRING;
+    if (f->type == MR_TYPE_LIST) f->elem = MR_TYPE_STRING;
+  }
+}
+
+void mr_planner_any_column(struct mr_planner *pl, struct mr_event *event, const char *name,
+                           enum mr_type type, struct mr_span at) {
   for (uint32_t i = 0; i < event->field_cnt; i++) {
     struct mr_field *f = &event->fields[i].field;
     if (strcmp(f->name, name)) continue;
@@ -295,15 +308,15 @@ static void any_column(struct any_use *use, const char *name, enum mr_type type,
     if (f->type == MR_TYPE_NONE)
       f->type = type;
     else
-      mr_diag_try(mr_diag_error(use->pl->diags, MR_CODE_AMBIGUOUS_TYPE, at,
+      mr_diag_try(mr_diag_error(pl->diags, MR_CODE_AMBIGUOUS_TYPE, at,
                                 "%s is used as %s here and as %s elsewhere", name,
                                 mr_type_name(type), mr_type_name(f->type)),
                   "declare it under fields:");
     return;
   }
-  if (event->field_cnt >= use->cap) return;
+  if (event->field_cnt >= MR_COLUMNS_MAX - 8) return;
   struct mr_field *f = &event->fields[event->field_cnt++].field;
-  f->name = mr_arena_strdup(use->pl->arena, name);
+  f->name = mr_arena_strdup(pl->arena, name);
   f->type = type;
   f->optional = true;
 }
@@ -314,7 +327,7 @@ static void any_in_expr(void *ctx, const char *name, uint32_t off, uint32_t len,
   if (name[0] == '$') return;
   struct mr_span at = {0};
   if (use->text->at) at = mr_tree_span_at(use->pl->arena, use->text->at, off, len);
-  any_column(use, name, type, at);
+  mr_planner_any_column(use->pl, use->event, name, type, at);
 }
 
 static void any_expr(struct any_use *use, const struct mr_opt_expr *text, enum mr_type want) {
@@ -338,7 +351,8 @@ static void any_node(struct any_use *use, const struct mr_draft *d) {
     } else if (o->type == MR_OPT_NAMES && !strcmp(o->name, "key")) {
       const struct mr_opt_strings *list = at;
       for (uint32_t i = 0; i < list->cnt; i++)
-        any_column(use, list->items[i].text, MR_TYPE_NONE, mr_tree_span(list->items[i].at));
+        mr_planner_any_column(use->pl, use->event, list->items[i].text, MR_TYPE_NONE,
+                              mr_tree_span(list->items[i].at));
     }
   }
 }
@@ -360,16 +374,13 @@ static void any_readers(struct any_use *use, uint32_t draft, bool *seen) {
 }
 
 static const struct mr_event *any_event(struct mr_planner *pl, uint32_t draft) {
-  struct mr_event *event = MR_NEW(pl->arena, struct mr_event, 1);
-  *event = (struct mr_event){.name = "any", .event_time = -1, .any = true};
-  event->fields = MR_NEW(pl->arena, struct mr_event_field, MR_COLUMNS_MAX);
-  struct any_use use = {.pl = pl, .event = event, .cap = MR_COLUMNS_MAX - 8};
+  struct mr_event *event = mr_planner_any_event(pl);
+  struct any_use use = {.pl = pl, .event = event};
   bool *seen = MR_NEW(pl->arena, bool, pl->draft_cnt + 1);
   uint32_t errors = pl->diags->error_cnt;
   any_readers(&use, draft, seen);
   if (pl->diags->error_cnt != errors) return NULL; /* once is enough */
-  for (uint32_t i = 0; i < event->field_cnt; i++)
-    if (event->fields[i].field.type == MR_TYPE_NONE) event->fields[i].field.type = MR_TYPE_STRING;
+  mr_planner_any_done(event);
   return event;
 }
 

@@ -73,6 +73,13 @@ struct mr_event *mr_planner_inline_event(struct mr_planner *pl, const char *name
                                          struct mr_tree *fields);
 /* The event of a source, made from the uses of its columns downstream when it is `any`. */
 const struct mr_event *mr_planner_source_event(struct mr_planner *pl, uint32_t draft);
+/* An event `any` is made empty, gets a column at each use that names one (type MR_TYPE_NONE: the
+ * use asks for none; a second use of another type is reported at `at`), and what is untyped in the
+ * end is a string; so are the elements of a list. */
+struct mr_event *mr_planner_any_event(struct mr_planner *pl);
+void mr_planner_any_column(struct mr_planner *pl, struct mr_event *event, const char *name,
+                           enum mr_type type, struct mr_span at);
+void mr_planner_any_done(struct mr_event *event);
 /* The schema of an event. */
 struct mr_schema *mr_planner_event_schema(struct mr_planner *pl, const struct mr_event *event);
 /* Reads the nodes' options, resolves edges, sorts them. */

@@ -31,6 +31,7 @@ struct mr_cmd {
 extern const struct mr_cmd mr_cmd_run, mr_cmd_validate, mr_cmd_show, mr_cmd_gen, mr_cmd_bench;
 extern const struct mr_cmd mr_cmd_stat, mr_cmd_top, mr_cmd_lat, mr_cmd_mem;
 extern const struct mr_cmd mr_cmd_ps, mr_cmd_lag, mr_cmd_metrics;
+extern const struct mr_cmd mr_cmd_expr;
 extern const struct mr_cmd mr_cmd_version, mr_cmd_help;
 
 /* NULL-terminated, in the order of help. */

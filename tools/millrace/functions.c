@@ -24,7 +24,12 @@ static const char page_head[] =
     "  look-around, no back references.\n"
     "- Times are UTC, in microseconds; there is no type for dates: a date is the timestamp of its\n"
     "  midnight. A text constant where a timestamp is wanted is read as one.\n"
-    "- Aggregates (`count`, `sum`, `avg`, ...) stand in the `select` of a window or group.\n";
+    "- Aggregates (`count`, `sum`, `avg`, ...) stand in the `select` of a window or group.\n"
+    "\n"
+    "```sh\n"
+    "echo '{\"city\": \"NYC\", \"amount\": 12.5}' |\n"
+    "  millrace expr \"upper(city) || ' ' || round(amount * 1.19, 2)\"\n"
+    "```\n";
 
 static void put_cell(const char *text) {
   for (; *text; text++) {
