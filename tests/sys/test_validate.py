@@ -76,7 +76,7 @@ class Validate(millrace.Case):
     def test_what_comes_later_is_refused_as_not_available_yet(self):
         for text in (GOOD.replace("format: json", "format: csv"),
                      GOOD.replace("type: stdin, format: json", "type: topic, topic: x"),
-                     GOOD.replace("from: severe }", "from: severe, full: drop_oldest }")):
+                     GOOD.replace("from: severe }", "from: severe, full: spill }")):
             self.refused(text, "not available yet")
 
     def test_a_graph_without_sinks_is_refused(self):
