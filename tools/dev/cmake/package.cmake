@@ -21,7 +21,8 @@ set(CPACK_DEBIAN_RUNTIME_DESCRIPTION
 on pinned worker threads joined by lock-free rings. Tools look into a
 running graph without slowing it down.")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA
-  ${CMAKE_SOURCE_DIR}/tools/dev/cmake/package/triggers)
+  ${CMAKE_SOURCE_DIR}/tools/dev/cmake/package/triggers
+  ${CMAKE_SOURCE_DIR}/tools/dev/cmake/package/prerm)
 set(CPACK_DEBIAN_DEV_PACKAGE_NAME millrace-dev)
 set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "millrace (= ${PROJECT_VERSION})")
