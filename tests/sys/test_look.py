@@ -93,7 +93,7 @@ class Ps(Look):
         child = self.run_graph()
         child.kill()
         child.wait()
-        path, = self.run_dir.iterdir()
+        path, = self.run_dir.glob("*.1")
         data = path.read_bytes()
         path.write_bytes(data[:8] + struct.pack("<I", 9) + data[12:])
         graph, = self.graphs()

@@ -302,7 +302,7 @@ class Crashed(Observed):
 
     def segment(self):
         self.crash()
-        path, = self.run_dir.iterdir()
+        path, = self.run_dir.glob("*.1")
         return path, path.read_bytes()
 
     def refused(self, what):

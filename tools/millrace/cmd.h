@@ -28,11 +28,23 @@ struct mr_cmd {
   int (*run)(int argc, char **argv);
 };
 
-extern const struct mr_cmd mr_cmd_run, mr_cmd_validate, mr_cmd_show, mr_cmd_gen, mr_cmd_bench;
-extern const struct mr_cmd mr_cmd_stat, mr_cmd_top, mr_cmd_lat, mr_cmd_mem;
-extern const struct mr_cmd mr_cmd_ps, mr_cmd_lag, mr_cmd_metrics;
+/* One per line. */
+extern const struct mr_cmd mr_cmd_bench;
+extern const struct mr_cmd mr_cmd_drain;
 extern const struct mr_cmd mr_cmd_expr;
-extern const struct mr_cmd mr_cmd_version, mr_cmd_help;
+extern const struct mr_cmd mr_cmd_gen;
+extern const struct mr_cmd mr_cmd_help;
+extern const struct mr_cmd mr_cmd_lag;
+extern const struct mr_cmd mr_cmd_lat;
+extern const struct mr_cmd mr_cmd_mem;
+extern const struct mr_cmd mr_cmd_metrics;
+extern const struct mr_cmd mr_cmd_ps;
+extern const struct mr_cmd mr_cmd_run;
+extern const struct mr_cmd mr_cmd_show;
+extern const struct mr_cmd mr_cmd_stat;
+extern const struct mr_cmd mr_cmd_top;
+extern const struct mr_cmd mr_cmd_validate;
+extern const struct mr_cmd mr_cmd_version;
 
 /* NULL-terminated, in the order of help. */
 extern const struct mr_cmd *const mr_cmds[];

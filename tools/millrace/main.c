@@ -8,11 +8,26 @@
 #include "base/text.h"
 #include "cmd.h"
 
-/* clang-format off: a line per group, in the order of help */
+/* In the order of help, one per line. */
+/* clang-format off */
 const struct mr_cmd *const mr_cmds[] = {
-    &mr_cmd_run,   &mr_cmd_validate, &mr_cmd_show, &mr_cmd_expr, &mr_cmd_gen,     &mr_cmd_ps,
-    &mr_cmd_stat,  &mr_cmd_top,      &mr_cmd_lat,  &mr_cmd_lag,  &mr_cmd_metrics, &mr_cmd_mem,
-    &mr_cmd_bench, &mr_cmd_version,  &mr_cmd_help, NULL};
+  &mr_cmd_run,
+  &mr_cmd_validate,
+  &mr_cmd_show,
+  &mr_cmd_expr,
+  &mr_cmd_gen,
+  &mr_cmd_drain,
+  &mr_cmd_ps,
+  &mr_cmd_stat,
+  &mr_cmd_top,
+  &mr_cmd_lat,
+  &mr_cmd_lag,
+  &mr_cmd_metrics,
+  &mr_cmd_mem,
+  &mr_cmd_bench,
+  &mr_cmd_version,
+  &mr_cmd_help,
+  NULL};
 /* clang-format on */
 
 const struct mr_cmd *mr_cmd_find(const char *name) {

@@ -16,6 +16,7 @@
 #include "base/lines.h"
 #include "base/text.h"
 #include "cmd.h"
+#include "control/control.h"
 #include "host.h"
 #include "load.h"
 #include "shm/run_dir.h"
@@ -231,12 +232,12 @@ static bool any_bad(struct mr_run *run) {
 
 /* ---- the run ---- */
 
-static void watch(struct mr_run *run, const struct run_flags *flags, const struct mr_plan *plan,
-                  uint64_t start_ns) {
+static void watch(struct mr_run *run, struct mr_control *control, const struct run_flags *flags,
+                  const struct mr_plan *plan, uint64_t start_ns) {
   struct progress p = {.start_ns = start_ns, .next_ns = start_ns + UINT64_C(500000000)};
   const struct mr_segment *seg = mr_run_segment(run);
   p.on = !flags->quiet && isatty(STDERR_FILENO) && !mr_attach_memory(&p.attach, seg->base, seg->sz);
-  uint64_t drain_ns = 0;
+  uint64_t drain_ns = 0, timeout_ns = (uint64_t)plan->runtime.drain_timeout_ns;
   while (!mr_run_wait(run, LOOK_NS)) {
     uint64_t now = mono_ns();
     show_progress(&p);
@@ -244,15 +245,28 @@ static void watch(struct mr_run *run, const struct run_flags *flags, const struc
       mr_run_drain(run);
       drain_ns = now;
     }
-    if (signal_cnt && !drain_ns) {
+    if ((mr_control_drain_asked(control, &timeout_ns) || signal_cnt) && !drain_ns) {
       drain_ns = now;
       mr_run_set_draining(run);
     }
-    if (drain_ns && now - drain_ns >= (uint64_t)plan->runtime.drain_timeout_ns) mr_run_abort(run);
+    if (drain_ns && now - drain_ns >= timeout_ns) mr_run_abort(run);
   }
   if (p.shown) fputc('\n', stderr);
   if (p.on) mr_attach_close(&p.attach);
   mr_snapshot_free(&p.snap);
+}
+
+/* NULL: the run goes on without it. */
+static struct mr_control *open_control(struct mr_run *run, const struct mr_plan *plan,
+                                       const struct mr_run_conf *conf) {
+  struct mr_control_conf to = {.run = run, .plan = plan, .run_dir = conf->run_dir};
+  struct mr_control *control = NULL;
+  struct mr_error err = {0};
+  if (conf->run_dir && mr_control_open(&control, &to, &err))
+    mr_log_write(&conf->log, MR_LOG_WARN, "MR5005", NULL,
+                 "no control socket, so drain, tap and dlq replay cannot reach this run: %s",
+                 err.text);
+  return control;
 }
 
 static int start_and_wait(const struct run_flags *flags, const struct mr_plan *plan,
@@ -263,12 +277,13 @@ static int start_and_wait(const struct run_flags *flags, const struct mr_plan *p
     fprintf(stderr, "millrace run: %s\n", err.text);
     return mr_host_exit(&err);
   }
+  struct mr_control *control = open_control(run, plan, conf);
   catch_signals(run);
   uint64_t start_ns = mono_ns();
   int rc = mr_run_start(run, &err);
   if (!rc) {
     if (!flags->quiet) print_banner(plan, run, since_ns, conf);
-    watch(run, flags, plan, start_ns);
+    watch(run, control, flags, plan, start_ns);
     rc = mr_run_result(run, &err);
   }
   uint64_t wall_ns = mono_ns() - start_ns;
@@ -281,7 +296,9 @@ static int start_and_wait(const struct run_flags *flags, const struct mr_plan *p
     if (!code) code = written;
   }
   signal_run = NULL;
+  mr_control_finish(control, code, rc ? err.text : NULL);
   mr_run_destroy(run);
+  mr_control_close(control);
   return code;
 }
 
