@@ -110,10 +110,29 @@ size_t mr_format_value_text(const struct mr_field *field, const uint8_t *base,
   return o.full ? 0 : o.len;
 }
 
+/* The line of an untyped row, where it is JSON and was carried along; NULL: not. */
+static const struct mr_str *raw_line(const struct mr_schema *schema, const uint8_t *base,
+                                     const struct mr_view *view, uint32_t row) {
+  for (uint32_t c = schema->visible_cnt; c < schema->cnt; c++) {
+    const struct mr_str *s = view->cols[c].data;
+    if (!s || strcmp(schema->fields[c].name, "raw") != 0) continue;
+    s += row;
+    const char *p = mr_str_data(s, base), *end = p + s->len;
+    while (p < end && (*p == ' ' || *p == '\t')) p++;
+    return p < end && *p == '{' ? s : NULL;
+  }
+  return NULL;
+}
+
 size_t mr_format_row_text(const struct mr_schema *schema, const uint8_t *base,
                           const struct mr_view *view, uint32_t row, char *buf, size_t sz) {
   struct out o = {.p = buf, .sz = sz};
   bool some = false;
+  const struct mr_str *raw = raw_line(schema, base, view, row);
+  if (raw) {
+    put(&o, mr_str_data(raw, base), raw->len);
+    return o.full ? 0 : o.len;
+  }
   put(&o, "{", 1);
   for (uint32_t c = 0; c < schema->visible_cnt && !o.full; c++) {
     const struct mr_field *field = &schema->fields[c];

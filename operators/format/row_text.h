@@ -10,8 +10,8 @@
 #include "data/view.h"
 
 /* Writes the visible columns of a row as one JSON object without newline, the way sinks write rows;
- * columns that nobody reads are left out. Returns its length, or 0 when it does not fit into sz
- * bytes. No allocation, any thread. */
+ * columns that nobody reads are left out. A row of an untyped event is its line. Returns its
+ * length, or 0 when it does not fit into sz bytes. No allocation, any thread. */
 size_t mr_format_row_text(const struct mr_schema *schema, const uint8_t *base,
                           const struct mr_view *view, uint32_t row, char *buf, size_t sz);
 

@@ -284,6 +284,7 @@ struct mr_keyed_plan *mr_keyed_plan(struct mr_op_plan *p, const struct mr_keyed_
   }
   p->every_us = conf->every_given ? conf->every : 0;
   p->can_fail |= plan->dead_letter;
+  p->rejects_input |= plan->dead_letter;
   p->state_max = mr_store_footprint(conf->max_state);
   return plan;
 }

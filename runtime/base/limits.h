@@ -27,7 +27,8 @@
 #define MR_LINK_CONTROL     2u  /* slots of each link kept for control items */
 #define MR_LINK_BURST       16u /* items that a reader takes off a link at a time */
 #define MR_LINE_MAX_DEFAULT (1u << 20)
-#define MR_EXPR_TEXT_MAX    65536u /* bytes of one expression */
+#define MR_ROW_TEXT_MAX     (1u << 20) /* bytes of a row's JSON text in a dead letter */
+#define MR_EXPR_TEXT_MAX    65536u     /* bytes of one expression */
 #define MR_EXPR_TOKENS_MAX                                                                         \
   4096u /* tokens of one expression: the grammar library's stack allows no more */
 #define MR_STATE_SEGMENT_SZ  65536u /* bytes of one segment of a keyed table */

@@ -303,6 +303,8 @@ static void finish(struct compiler *c, struct expr_node *root) {
     if (n->run == run_record_offset) e->uses_pos = true;
     if (n->col >= 0 && n->run == run_column) c->reads[n->col] = true;
     p->makes_strings |= n->makes_strings;
+    e->fails_on_values |= (n->code && n->code != MR_EXPR_ROW_SCRATCH) ||
+                          (n->code2 && n->code2 != MR_EXPR_ROW_SCRATCH);
   }
   warn_always_fails(c);
   p->nodes = c->nodes;

@@ -70,6 +70,11 @@ struct expr_node *comp_coalesce(struct compiler *c, struct expr_node **values, u
 struct expr_node *comp_arith(struct compiler *c, uint8_t op, struct expr_node *a,
                              struct expr_node *b, const struct ast_node *at);
 
+/* ---- comp_range.c ---- */
+
+/* Is a op b ('+', '-', '*') of whole numbers within int64 whatever the rows are? */
+bool comp_never_overflows(uint8_t op, const struct expr_node *a, const struct expr_node *b);
+
 /* ---- comp_compare.c ---- */
 
 struct expr_node *comp_compare(struct compiler *c, enum cmp_op op, struct expr_node *a,

@@ -182,7 +182,8 @@ struct mr_expr {
                             MR_TYPE_NONE (evaluates like a string) */
   int32_t column;        /* a bare column: which; else -1 */
   bool constant;         /* the same value in every row */
-  bool can_fail;         /* rows may be error values */
+  bool can_fail;         /* rows may be error values, */
+  bool fails_on_values;  /* for what is in them: not only because texts of a batch are too large */
   bool uses_now;         /* now() */
   bool uses_pos;         /* record_offset(): the hidden column pos */
   bool uses_ingest;      /* ingest_time() */

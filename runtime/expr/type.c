@@ -324,7 +324,7 @@ static struct expr_node *arith(struct compiler *c, expr_run_fn run, uint8_t op, 
   bool swap = a->is_const && !b->is_const && (op == '+' || op == '*');
   struct expr_node *n = comp_node2(c, run, type, at, swap ? b : a, swap ? a : b);
   n->op = op;
-  n->code = code;
+  n->code = run == run_arith_i64 && comp_never_overflows(op, a, b) ? 0 : code;
   n->code2 = code2;
   return comp_strict(c, n);
 }

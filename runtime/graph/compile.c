@@ -42,6 +42,7 @@ struct mr_expr *mr_op_compile(struct mr_op_plan *p, const struct mr_opt_expr *te
   struct mr_expr *e = mr_expr_compile(p->arena, ast, scope, &errors);
   if (mr_op_report(p, text, &errors) || !e) return NULL;
   p->can_fail |= e->can_fail;
+  p->rejects_input |= e->fails_on_values && scope->schema == p->in;
   p->uses_now |= e->uses_now || e->uses_ingest;
   p->uses_pos |= e->uses_pos;
   return e;

@@ -24,8 +24,8 @@ struct mr_expr *mr_op_compile(struct mr_op_plan *p, const struct mr_opt_expr *te
                               const struct mr_ast *ast, const struct mr_expr_scope *scope);
 
 /* Parses and compiles over the node's input schema; want MR_TYPE_BOOL for a condition, else
- * MR_TYPE_NONE. Sets p->can_fail, uses_now, uses_pos as the expression does. NULL when errors were
- * reported. */
+ * MR_TYPE_NONE. Sets p->can_fail, rejects_input, uses_now, uses_pos as the expression does. NULL
+ * when errors were reported. */
 struct mr_expr *mr_op_expr(struct mr_op_plan *p, const struct mr_opt_expr *text, enum mr_type want);
 
 /* Index of a column of the input by an option's name, or -1 with an error ("did you mean"). */

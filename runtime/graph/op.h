@@ -117,6 +117,8 @@ struct mr_op_plan {
   const uint32_t *key_cols;           /* MR_OP_KEYED: columns of the input */
   uint32_t key_cnt;
   bool can_fail;           /* may report rows to NODE.errors */
+  bool rejects_input;      /* rows of its input, for what is in them: their dead letters need all
+                              columns */
   bool uses_now, uses_pos; /* reads ingest_time()/now(); record_offset() */
   int64_t delay_us;        /* MR_OP_TIMED: its delay */
   int64_t allowed_lateness_us;

@@ -194,6 +194,12 @@ static void add_dead_letters(struct mr_planner *pl, uint32_t owner) {
 
 /* ---- backward: pruning ---- */
 
+/* A dead letter holds all columns of the row, or of an untyped one the line itself. */
+static void need_whole_rows(const struct mr_op_plan *p, bool *need) {
+  for (uint32_t c = 0; c < p->in->cnt; c++)
+    if (c < p->in->visible_cnt || strcmp(p->in->fields[c].name, "raw") == 0) need[c] = true;
+}
+
 static void prune_node(struct mr_planner *pl, struct mr_plan_node *n) {
   struct mr_op_plan *p = &n->op_plan;
   const bool *needs[MR_OUTS_MAX] = {0};
@@ -217,6 +223,7 @@ static void prune_node(struct mr_planner *pl, struct mr_plan_node *n) {
       n->in_need[c] = !p->in->fields[c].hidden || (needs[MR_OUT_MAIN] && needs[MR_OUT_MAIN][c]);
   if (n->op->flags & MR_OP_TIMED && p->in && p->in->event_time >= 0)
     n->in_need[p->in->event_time] = true;
+  if (p->rejects_input && n->on_error == MR_ON_ERROR_DEAD_LETTER) need_whole_rows(p, n->in_need);
   for (uint32_t o = MR_OUT_EXTRA; o < n->out_cnt; o++) /* NODE.late is the input row */
     if (needs[o] && n->outs[o].schema == p->in)
       for (uint32_t c = 0; c < p->in->cnt; c++) n->in_need[c] |= n->outs[o].need[c];

@@ -366,7 +366,7 @@ static void make_row_texts(struct mr_run *run) {
   for (uint32_t i = 0; i < run->plan->instance_cnt; i++) {
     struct mr_instance *inst = &run->insts[i];
     if (inst->op->kind != MR_OP_SOURCE && inst->outs[MR_OUT_ERRORS].pool)
-      inst->row_text = mr_arena_alloc(&run->arena, 65536);
+      inst->row_text = mr_arena_alloc(&run->arena, MR_ROW_TEXT_MAX);
   }
 }
 

@@ -34,8 +34,7 @@ struct error_row {
   uint32_t raw_len, row_len;
 };
 
-#define CODE_LONG    3001   /* MR3001, longer than max_line: says raw_bytes always */
-#define ROW_TEXT_MAX 65536u /* bytes of a row's JSON text in a dead letter */
+#define CODE_LONG 3001 /* MR3001, longer than max_line: says raw_bytes always */
 
 static struct mr_batch *open_batch(struct mr_instance *inst) {
   struct mr_outp *out = &inst->outs[MR_OUT_ERRORS];
@@ -184,7 +183,7 @@ static void describe_row(struct mr_instance *inst, uint32_t row, struct error_ro
   e->line = v->row_line ? v->row_line[row] : 0;
   if (inst->run->conf.row_text && inst->row_text) {
     size_t len = inst->run->conf.row_text(inst->node->op_plan.in, inst->run->region.base, v, row,
-                                          inst->row_text, ROW_TEXT_MAX);
+                                          inst->row_text, MR_ROW_TEXT_MAX);
     e->row = len ? inst->row_text : NULL;
     e->row_len = (uint32_t)len;
   }

@@ -450,6 +450,71 @@ class StepErrors(millrace.Case):
             self.assertEqual(len(self.letters()), len(bad))
             (self.dir / "millrace-data/dead_letters/g/step.ndjson").unlink()
 
+    def test_a_dead_letter_has_the_columns_that_nothing_else_reads(self):
+        few = """steps:
+  step: { type: %s }
+  one: { type: map, from: step, select: { x: %s } }
+sinks:
+  out: { type: file, from: one, path: out.ndjson }
+"""
+        for kind, column in (('filter, from: in, where: "a / b > 10"', "a"),
+                             ('map, from: in, select: { c: "a / b" }', "c"),
+                             ('window, from: in, window: { tumbling: 1m }, key: [a], '
+                              'select: { c: "max(a / b)" }', "c")):
+            text = STEPS % (1, few % (kind, column))
+            text = text.replace("s: { type: string } }",
+                                "s: { type: string }, t: { type: timestamp } }")
+            self.write("g.yaml", self.with_event(text))
+            rows = [dict(r, t="2025-10-13T11:30:00Z") for r in self.ROWS]
+            self.write("in.ndjson", "".join(json.dumps(r) + "\n" for r in rows))
+            result = self.millrace("run", "g.yaml")
+            self.assertEqual(result.code, 0, result.err)
+            self.assertEqual([json.loads(d["row"]) for d in self.letters()],
+                             [r for r in rows if r["b"] == 0], kind)
+            (self.dir / "millrace-data/dead_letters/g/step.ndjson").unlink()
+
+    def with_event(self, text):
+        """The inline fields of STEPS as an event with a time."""
+        lines = text.split("\n")
+        at = next(i for i, line in enumerate(lines) if "fields:" in line)
+        fields = lines[at].strip()
+        lines[at] = "    event: row"
+        return "\n".join(lines).replace(
+            "sources:", "events:\n  row: { %s, event_time: t }\nsources:" % fields, 1)
+
+    def test_a_dead_letter_of_an_untyped_row_has_the_line(self):
+        self.write("g.yaml", """millrace: 1
+graph: g
+sources: { in: { type: file, path: in.ndjson } }
+steps:
+  step: { type: filter, from: in, where: "10 / a > 1" }
+  one: { type: map, from: step, select: { a: a } }
+sinks: { out: { type: file, from: one, path: out.ndjson } }
+""")
+        self.write("in.ndjson", ' {"z": [1, {"y": 2}], "a": 0 }\n{"a":1}\n')
+        result = self.millrace("run", "g.yaml")
+        self.assertEqual(result.code, 0, result.err)
+        self.assertEqual([d["row"] for d in self.letters()], [' {"z": [1, {"y": 2}], "a": 0 }'])
+
+    def test_columns_are_kept_only_for_steps_whose_rows_may_be_errors(self):
+        few = """steps:
+  step: { type: filter, from: in, where: "%s"%s }
+  one: { type: map, from: step, select: { a: a } }
+sinks:
+  out: { type: file, from: one, path: out.ndjson }
+"""
+        for where, extra, pruned in (("a > 10", "", True), ("a / b > 1", "", False),
+                                     ("a / b > 1", ", on_error: drop", True),
+                                     ("length(upper(s)) + 1 > 3", "", True),
+                                     ("CAST(s AS int64) > 3", "", False),
+                                     ("unix(now()) - unix(now()) < 3", "", True),
+                                     ("a + b > 3", "", False)):
+            self.write("g.yaml", STEPS % (1, few % (where, extra)))
+            shown = self.millrace("show", "types", "--no-inputs", "g.yaml")
+            self.assertEqual(shown.code, 0, shown.err)
+            line = shown.out[shown.out.index("in (file)"):].splitlines()[1]
+            self.assertEqual("(b" in line or "(s" in line, pruned, (where, shown.out))
+
     def test_a_filter_can_read_the_errors_of_a_source(self):
         steps = ("steps:\n  few: { type: filter, from: in.errors, where: \"line > 2\" }\n"
                  "sinks:\n  out: { type: file, from: in, path: out.ndjson }\n"
