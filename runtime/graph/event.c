@@ -57,6 +57,13 @@ static const struct mr_opt event_opts[] = {
      .words = missing_words, .help = "keep: rows without event time pass and enter no window"},
     MR_OPT_END};
 
+const struct mr_opt *mr_planner_event_options(void) {
+  return event_opts;
+}
+const struct mr_opt *mr_planner_field_options(void) {
+  return field_opts;
+}
+
 /* ---- fields ---- */
 
 static const struct mr_enum *make_enum(struct mr_planner *pl, const struct mr_opt_strings *list) {

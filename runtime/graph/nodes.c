@@ -76,6 +76,10 @@ static const char *const section_names[] = {"sources", "steps", "sinks"};
 static const char *const kind_names[] = {"source", "step", "sink"};
 static const enum mr_op_kind section_kinds[] = {MR_OP_SOURCE, MR_OP_STEP, MR_OP_SINK};
 
+const struct mr_opt *mr_planner_node_options(enum mr_section section) {
+  return section_opts[section];
+}
+
 const struct mr_op *mr_op_find(const struct mr_op_table *table, enum mr_op_kind kind,
                                const char *name) {
   for (const struct mr_op *const *op = table->ops; *op; op++)

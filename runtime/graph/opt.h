@@ -169,6 +169,19 @@ struct mr_opt_reader {
   const char *what;
 };
 
+/* The tables of a graph file's parts; those of a node's type are its operator's (op.h) and come
+ * besides. For schema, help and docs. */
+enum mr_graph_part {
+  MR_GRAPH_TOP,     /* the file itself */
+  MR_GRAPH_RUNTIME, /* runtime: */
+  MR_GRAPH_EVENT,   /* one of events: */
+  MR_GRAPH_FIELD,   /* one of an event's fields */
+  MR_GRAPH_SOURCE,  /* what every source has */
+  MR_GRAPH_STEP,
+  MR_GRAPH_SINK
+};
+const struct mr_opt *mr_graph_options(enum mr_graph_part part);
+
 /* Reads map into the parts' structs, which are zeroed by the caller and first get all defaults. A
  * key is looked for in the parts in order. map may be NULL (all defaults; required keys are then
  * reported at `name_at`) and may be any kind of tree (a scalar is a wrong type). Missing keys are

@@ -76,6 +76,18 @@ static const struct mr_opt top_opts[] = {
     {"api", MR_OPT_RAW, TOP(later), .since = MR_OPT_LATER, .help = "HTTP routes"},
     MR_OPT_END};
 
+const struct mr_opt *mr_graph_options(enum mr_graph_part part) {
+  switch (part) {
+  case MR_GRAPH_TOP: return top_opts;
+  case MR_GRAPH_RUNTIME: return runtime_opts;
+  case MR_GRAPH_EVENT: return mr_planner_event_options();
+  case MR_GRAPH_FIELD: return mr_planner_field_options();
+  case MR_GRAPH_SOURCE: return mr_planner_node_options(MR_SECTION_SOURCES);
+  case MR_GRAPH_STEP: return mr_planner_node_options(MR_SECTION_STEPS);
+  default: return mr_planner_node_options(MR_SECTION_SINKS);
+  }
+}
+
 struct names {
   const char *data_dir;
 };

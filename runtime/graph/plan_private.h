@@ -90,6 +90,11 @@ void mr_planner_type(struct mr_planner *pl);
 /* Workers, instances, links, pools. */
 void mr_planner_place(struct mr_planner *pl);
 
+/* The tables that the stages read with, for mr_graph_options. */
+const struct mr_opt *mr_planner_node_options(enum mr_section section);
+const struct mr_opt *mr_planner_event_options(void);
+const struct mr_opt *mr_planner_field_options(void);
+
 /* Words of an option list, for messages: "did you mean". */
 const char *mr_planner_nearest(const char *text, const char *const *names, uint32_t cnt);
 

@@ -30,16 +30,19 @@ struct mr_cmd {
 
 /* One per line. */
 extern const struct mr_cmd mr_cmd_bench;
+extern const struct mr_cmd mr_cmd_completion;
 extern const struct mr_cmd mr_cmd_drain;
 extern const struct mr_cmd mr_cmd_expr;
 extern const struct mr_cmd mr_cmd_gen;
 extern const struct mr_cmd mr_cmd_help;
 extern const struct mr_cmd mr_cmd_lag;
 extern const struct mr_cmd mr_cmd_lat;
+extern const struct mr_cmd mr_cmd_list;
 extern const struct mr_cmd mr_cmd_mem;
 extern const struct mr_cmd mr_cmd_metrics;
 extern const struct mr_cmd mr_cmd_ps;
 extern const struct mr_cmd mr_cmd_run;
+extern const struct mr_cmd mr_cmd_schema;
 extern const struct mr_cmd mr_cmd_show;
 extern const struct mr_cmd mr_cmd_stat;
 extern const struct mr_cmd mr_cmd_top;

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "cmd.h"
+#include "man.h"
 
 /* In the order of help, one per line. */
 /* clang-format off */
@@ -25,6 +26,9 @@ const struct mr_cmd *const mr_cmds[] = {
   &mr_cmd_metrics,
   &mr_cmd_mem,
   &mr_cmd_bench,
+  &mr_cmd_list,
+  &mr_cmd_schema,
+  &mr_cmd_completion,
   &mr_cmd_version,
   &mr_cmd_help,
   NULL};
@@ -70,12 +74,27 @@ static int unknown_verb(const char *name) {
   return MR_EXIT_USAGE;
 }
 
+/* One page, or the names of all of them. */
+static int print_man(const char *page) {
+  if (page && mr_man_write(stdout, page) == 0) return MR_EXIT_OK;
+  if (page) return mr_cmd_usage("help", "no manual page is named \"%s\"", page);
+  puts("millrace\nmillrace-graph");
+  for (const struct mr_cmd *const *cmd = mr_cmds; *cmd; cmd++)
+    printf("millrace-%s\n", (*cmd)->name);
+  return MR_EXIT_OK;
+}
+
 static int run_help(int argc, char **argv) {
   if (argc < 2) {
     print_verbs(stdout);
     return MR_EXIT_OK;
   }
   if (!strcmp(argv[1], "functions")) return mr_help_functions(argc - 1, argv + 1);
+  if (!strcmp(argv[1], "--man")) return print_man(argc > 2 ? argv[2] : NULL);
+  if (!strcmp(argv[1], "graph") && argc > 2 && !strcmp(argv[2], "--markdown")) {
+    mr_man_reference(stdout);
+    return MR_EXIT_OK;
+  }
   const struct mr_cmd *cmd = mr_cmd_find(argv[1]);
   if (!cmd) return unknown_verb(argv[1]);
   printf("usage: millrace %s %s\n\n%s\n", cmd->name, cmd->usage, cmd->help);
@@ -92,7 +111,9 @@ static int run_version(int argc, char **argv) {
 const struct mr_cmd mr_cmd_help = {
     "help", "[VERB | functions [NAME]]", "tells about a verb, or the functions of expressions",
     "  functions NAME          one function\n"
-    "  functions --markdown    all of them as the page docs/functions.md\n",
+    "  functions --markdown    all of them as the page docs/functions.md\n"
+    "  graph --markdown        the options of graph files as the page docs/graph-file.md\n"
+    "  --man [PAGE]            a manual page, or the names of all of them\n",
     run_help};
 const struct mr_cmd mr_cmd_version = {"version", "", "prints the version", NULL, run_version};
 

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+# What the program writes about itself, for the package: cmake -DPROGRAM=... -DTO=DIR -P share.cmake
+function(write file)
+  get_filename_component(folder ${TO}/${file} DIRECTORY)
+  file(MAKE_DIRECTORY ${folder})
+  execute_process(COMMAND ${PROGRAM} ${ARGN} OUTPUT_FILE ${TO}/${file} RESULT_VARIABLE rc)
+  if(NOT rc EQUAL 0)
+    message(FATAL_ERROR "${PROGRAM} ${ARGN} ended ${rc}")
+  endif()
+endfunction()
+
+file(REMOVE_RECURSE ${TO})
+write(graph.schema.json schema)
+write(completions/bash/millrace completion bash)
+write(completions/zsh/_millrace completion zsh)
+write(completions/fish/millrace.fish completion fish)
+execute_process(COMMAND ${PROGRAM} help --man OUTPUT_VARIABLE pages
+  OUTPUT_STRIP_TRAILING_WHITESPACE)
+string(REPLACE "\n" ";" pages "${pages}")
+foreach(page ${pages})
+  if(page STREQUAL millrace-graph)
+    write(man/man5/${page}.5 help --man ${page})
+  else()
+    write(man/man1/${page}.1 help --man ${page})
+  endif()
+endforeach()
