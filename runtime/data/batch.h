@@ -65,11 +65,18 @@ struct mr_batch {
   uint64_t pos, line;
   /* line 2 */
   uint64_t row_frontier_off, row_now_off, row_t0_off, row_pos_off, row_line_off; /* 0: absent */
+  /* from a source's instance to the merger: */
+  uint32_t turn_flags;               /* MR_TURN_* */
+  uint64_t turn;                     /* whose rows these are */
+  uint64_t turn_lines;               /* with MR_TURN_LAST: lines of the whole turn */
   uint64_t heap[MR_HEAP_BLOCKS_MAX]; /* region offsets */
   uint64_t bases[MR_BASES_MAX];      /* region offsets of batches, one reference each */
   uint64_t sel[MR_BATCH_WORDS];
   struct mr_col_off cols[]; /* by column of the schema */
 };
+
+#define MR_TURN_LAST  1u /* nothing more comes of this turn; the batch may have no rows */
+#define MR_TURN_FRESH 2u /* lines and positions start anew with this turn: another file */
 
 /* Stores v where it is not there already. A batch that a reader on another CPU has looked at lies
  * in both caches: a line of it that is not written makes no trip between them. */

@@ -152,7 +152,7 @@ static void read_options(struct mr_planner *pl, struct mr_draft *d) {
     return;
   }
   if (mr_opt_read(&rd, d->tree, mr_tree_name_span(d->tree), parts, cnt)) d->broken = true;
-  if (d->op && d->common.workers > 1 && !(d->op->flags & MR_OP_KEYED)) {
+  if (d->op && d->common.workers > 1 && !(d->op->flags & (MR_OP_KEYED | MR_OP_TURNS))) {
     mr_diag_error(pl->diags, MR_CODE_NOT_AVAILABLE, mr_tree_span(mr_tree_get(d->tree, "workers")),
                   "workers above 1 on type %s is not available yet", d->op->name);
     d->broken = true;
@@ -327,19 +327,25 @@ static void report_cycle(struct mr_planner *pl, const bool *done) {
 
 static void sort_drafts(struct mr_planner *pl) {
   bool *done = MR_NEW(pl->arena, bool, pl->draft_cnt + 1);
-  pl->sorted = MR_NEW(pl->arena, uint32_t, pl->draft_cnt + 1);
-  uint32_t cnt = 0;
+  pl->sorted = MR_NEW(pl->arena, uint32_t, 2 * pl->draft_cnt + 1);
+  uint32_t cnt = 0, drafts = 0;
   bool moved = true;
   while (moved) {
     moved = false;
     for (uint32_t i = 0; i < pl->draft_cnt; i++) {
-      if (done[i] || !inputs_done(&pl->drafts[i], done)) continue;
-      pl->drafts[i].order = cnt;
-      pl->sorted[cnt++] = i;
+      struct mr_draft *d = &pl->drafts[i];
+      if (done[i] || !inputs_done(d, done)) continue;
+      bool turns = d->op && d->op->flags & MR_OP_TURNS && d->common.workers > 1;
+      for (int k = 0; k < 1 + turns; k++) {
+        d->order = cnt;
+        pl->sorted[cnt++] = i;
+      }
+      drafts++;
       done[i] = moved = true;
     }
   }
-  if (cnt < pl->draft_cnt) report_cycle(pl, done);
+  pl->sorted_cnt = cnt;
+  if (drafts < pl->draft_cnt) report_cycle(pl, done);
 }
 
 static void check_read(struct mr_planner *pl) {

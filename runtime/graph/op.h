@@ -60,6 +60,8 @@ enum mr_op_flags {
   MR_OP_DERIVES = 4,   /* its output rows are a partition of their own (window, group, join) */
   MR_OP_ABSORBS = 8,   /* keeps rows: absorbed in place of rows_out in the accounts */
   MR_OP_INTERNAL = 16, /* no type for graph files: made by the planner or by tests */
+  MR_OP_TURNS = 32,    /* a source whose instances take turns, so that `workers: N` keeps the order
+                          of its one partition (worker/ctx.h) */
 };
 
 /* A declared event of the graph file: `events:` or `fields:` inline. */
@@ -137,6 +139,7 @@ struct mr_op {
   size_t conf_sz;             /* bytes of the options struct */
   const char *const *outputs; /* names of extra outputs ("late"), NULL-terminated; NULL: none */
   size_t self_sz;             /* bytes of an instance's own struct, zeroed at init */
+  size_t shared_sz; /* bytes that the instances of a node share in a run, zeroed: ctx->shared */
 
   /* Types: reads conf and in, sets the fields below "set by plan()". Reports to diags and returns
    * MR_ERR_CONF. NULL: nothing to type; a step passes its input on, as views. */

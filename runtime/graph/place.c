@@ -97,13 +97,25 @@ static int32_t worker_on_cpu(const struct mr_plan *plan, int32_t cpu) {
 static uint32_t place_instance(struct mr_planner *pl, const struct mr_plan_node *n, uint32_t base,
                                uint32_t idx) {
   struct mr_plan *plan = pl->plan;
-  if (n->internal) return plan->instances[plan->nodes[n->owner].first_instance].worker;
+  if (n->internal && !n->merges)
+    return plan->instances[plan->nodes[n->owner].first_instance].worker;
   if (!n->cpu_cnt) return n->instance_cnt > 1 ? idx % plan->worker_cnt : base;
   int32_t w = worker_on_cpu(plan, n->cpus[idx % n->cpu_cnt]);
   if (w >= 0) return (uint32_t)w;
   mr_diag_error(pl->diags, MR_CODE_BAD_PLACEMENT, mr_tree_span(mr_tree_get(n->tree, "cpus")),
                 "no worker runs on cpu %d", n->cpus[idx % n->cpu_cnt]);
   return 0;
+}
+
+/* A merger runs where the first node that reads it does: its views need not cross again. */
+static void place_merger(struct mr_plan *plan, const struct mr_plan_node *reader) {
+  if (!reader->input_cnt) return;
+  struct mr_plan_input in = reader->inputs[0];
+  const struct mr_plan_node *up = &plan->nodes[in.node];
+  if (!up->merges || in.output != MR_OUT_MAIN) return;
+  const struct mr_plan_reader *first = up->outs[MR_OUT_MAIN].readers;
+  if (&plan->nodes[first->node] == reader)
+    plan->instances[up->first_instance].worker = plan->instances[reader->first_instance].worker;
 }
 
 static void make_instances(struct mr_planner *pl) {
@@ -136,6 +148,7 @@ static void make_instances(struct mr_planner *pl) {
       uint32_t worker = place_instance(pl, n, base, k);
       plan->instances[plan->instance_cnt++] = (struct mr_plan_instance){i, k, worker};
     }
+    place_merger(plan, n);
   }
 }
 
@@ -147,15 +160,18 @@ static void add_link(struct mr_plan *plan, struct mr_plan_link link) {
   plan->link_cnt++;
 }
 
+#define ERROR_ITEMS 4u /* of the link that takes an instance's error rows to its merger */
+
 static void join_instances(struct mr_plan *plan, const struct mr_plan_node *up, uint32_t output,
                            const struct mr_plan_node *to, uint32_t input) {
-  bool exchange = to->instance_cnt > 1;
+  bool exchange = to->instance_cnt > 1, always = exchange || to->merges;
   for (uint32_t i = 0; i < up->instance_cnt; i++)
     for (uint32_t k = 0; k < to->instance_cnt; k++) {
       uint32_t from = up->first_instance + i, into = to->first_instance + k;
-      if (!exchange && plan->instances[from].worker == plan->instances[into].worker) continue;
-      add_link(plan, (struct mr_plan_link){from, output, into, input, plan->runtime.link_items,
-                                           exchange});
+      uint32_t items = plan->runtime.link_items;
+      if (to->merges && output == MR_OUT_ERRORS && items > ERROR_ITEMS) items = ERROR_ITEMS;
+      if (!always && plan->instances[from].worker == plan->instances[into].worker) continue;
+      add_link(plan, (struct mr_plan_link){from, output, into, input, items, exchange});
     }
 }
 
@@ -184,6 +200,9 @@ static uint32_t *held_by_links(struct mr_planner *pl) {
   uint32_t *held = MR_NEW(pl->arena, uint32_t, plan->node_cnt * MR_OUTS_MAX);
   for (uint32_t l = 0; l < plan->link_cnt; l++) {
     const struct mr_plan_link *link = &plan->links[l];
+    /* of the links to a merger each belongs to another instance */
+    if (plan->nodes[plan->instances[link->to].node].merges && plan->instances[link->from].idx)
+      continue;
     held[plan->instances[link->from].node * MR_OUTS_MAX + link->output] +=
         link->items + MR_LINK_BURST + 1;
   }
@@ -202,6 +221,7 @@ static uint32_t held_from(const struct mr_plan *plan, const uint32_t *links, uin
     const struct mr_plan_node *to = &plan->nodes[out->readers[r].node];
     for (uint32_t o = 0; o < to->out_cnt; o++) {
       bool own_rows = o == MR_OUT_ERRORS || (o == MR_OUT_MAIN && to->op->flags & MR_OP_DERIVES);
+      if (to->merges) own_rows = o != output; /* its errors are those of its source */
       if (!own_rows && to->outs[o].reader_cnt)
         cnt += held_from(plan, links, out->readers[r].node, o, seen);
     }
@@ -256,7 +276,7 @@ static void pools_of_output(struct mr_planner *pl, const uint32_t *links, uint32
   uint32_t held = held_from(plan, links, node, output, seen);
   for (uint32_t k = 0; k < n->instance_cnt; k++) {
     uint32_t instance = n->first_instance + k;
-    if (errors || decl->own_batches) {
+    if ((errors && !n->merges) || decl->own_batches) {
       struct mr_pool_conf conf = {.schema = n->outs[output].schema,
                                   .hidden = decl->hidden,
                                   .batch_cnt = held + decl->open_cnt + 2};

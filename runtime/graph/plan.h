@@ -53,7 +53,8 @@ struct mr_plan_node {
   const void *conf;
   struct mr_tree *tree;
   uint32_t line, col; /* of the name in the graph file */
-  bool internal;      /* made by the planner (dead-letter writers): not in stats */
+  bool internal;      /* made by the planner (dead-letter writers, mergers): not in stats */
+  bool merges;        /* internal: brings the turns of a source's instances in order */
   uint32_t owner;     /* internal: the node that it serves */
   struct mr_op_plan op_plan;
   struct mr_plan_input *inputs;
@@ -87,7 +88,7 @@ struct mr_plan_instance {
 };
 
 /* One instance's output to one instance on another worker (or, at an exchange, one of N). Links of
- * an edge whose reader is keyed with N > 1 exist for all N, on the same worker too. */
+ * an edge whose reader is keyed with N > 1, and those to a merger, exist on the same worker too. */
 struct mr_plan_link {
   uint32_t from, output, to, input; /* instances; index among the reader's inputs */
   uint32_t items;

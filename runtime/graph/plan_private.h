@@ -42,7 +42,7 @@ struct mr_draft { /* a node while it is being planned, in file order */
   struct mr_plan_input *inputs; /* node: index of the draft */
   uint32_t input_cnt;
   bool broken;    /* reported; what hangs on it is not typed */
-  uint32_t order; /* index in the plan, once sorted */
+  uint32_t order; /* index in the plan, once sorted: the node that others read */
 };
 
 struct mr_planner {
@@ -57,7 +57,9 @@ struct mr_planner {
   uint32_t event_cnt;
   struct mr_draft *drafts;
   uint32_t draft_cnt;
-  uint32_t *sorted;            /* drafts in topological order */
+  uint32_t *sorted; /* drafts in topological order; one whose instances take turns stands twice,
+                       for itself and for its merger */
+  uint32_t sorted_cnt;
   struct mr_tree *worker_cpus; /* runtime.workers.cpus */
   int64_t worker_count;        /* 0: not given */
   int32_t *cpus;               /* that workers may use */

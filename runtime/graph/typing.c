@@ -4,6 +4,8 @@
 
 #include "graph/plan_private.h"
 
+#define NODES_MAX (MR_NODES_MAX / 2 * 3) /* a node, its merger, its dead-letter writer */
+
 /* ---- the rows of NODE.errors ---- */
 
 const struct mr_schema *mr_error_schema(struct mr_arena *arena) {
@@ -26,6 +28,32 @@ const struct mr_schema *mr_error_schema(struct mr_arena *arena) {
 }
 
 /* ---- building the node list ---- */
+
+/* Brings the turns of a source's instances in order; the worker room does what it stands for. */
+static const struct mr_op in_order = {
+    .name = "in_order",
+    .help = "brings the rows of a source's instances in order",
+    .abi = MR_OP_ABI,
+    .kind = MR_OP_STEP,
+    .flags = MR_OP_INTERNAL,
+};
+
+static bool is_merger(const struct mr_planner *pl, uint32_t order) {
+  return order > 0 && order < pl->sorted_cnt && pl->sorted[order] == pl->sorted[order - 1];
+}
+
+/* The node behind source `order - 1`: others read it in the source's place. */
+static void fill_merger(struct mr_planner *pl, uint32_t order) {
+  struct mr_plan_node *n = &pl->plan->nodes[order];
+  *n = n[-1];
+  n->op = &in_order;
+  n->internal = n->merges = true;
+  n->owner = order - 1;
+  n->instance_cnt = 1;
+  n->inputs = MR_NEW(pl->arena, struct mr_plan_input, 2);
+  n->inputs[0] = (struct mr_plan_input){order - 1, MR_OUT_MAIN};
+  n->input_cnt = 1;
+}
 
 static void fill_node(struct mr_planner *pl, uint32_t order) {
   const struct mr_draft *d = &pl->drafts[pl->sorted[order]];
@@ -104,9 +132,23 @@ static void set_input(struct mr_planner *pl, struct mr_plan_node *n, bool *ok) {
 }
 
 static void check_workers(struct mr_planner *pl, const struct mr_plan_node *n) {
-  if (n->instance_cnt == 1 || n->op_plan.key_cnt) return;
+  if (n->instance_cnt == 1 || n->op_plan.key_cnt || n->op->flags & MR_OP_TURNS) return;
   mr_diag_error(pl->diags, MR_CODE_BAD_PLACEMENT, mr_tree_span(mr_tree_get(n->tree, "workers")),
                 "%s has no key: its rows cannot be split among workers", n->name);
+}
+
+static void type_merger(struct mr_planner *pl, uint32_t order) {
+  struct mr_plan_node *n = &pl->plan->nodes[order];
+  const struct mr_plan_node *source = n - 1;
+  n->op_plan = (struct mr_op_plan){.arena = pl->arena,
+                                   .diags = pl->diags,
+                                   .plan = pl->plan,
+                                   .node = n,
+                                   .tree = source->tree,
+                                   .in = source->outs[MR_OUT_MAIN].schema,
+                                   .source_delay_us = source->delay_us};
+  n->outs[MR_OUT_MAIN].schema = n->op_plan.in;
+  n->outs[MR_OUT_ERRORS].schema = pl->plan->error_schema;
 }
 
 static void type_node(struct mr_planner *pl, uint32_t order) {
@@ -153,7 +195,7 @@ static void add_dead_letters(struct mr_planner *pl, uint32_t owner) {
   struct mr_plan *plan = pl->plan;
   struct mr_plan_node *up = &plan->nodes[owner];
   const struct mr_op *op = mr_op_find(pl->conf->ops, MR_OP_SINK, "dead_letter");
-  if (!op || plan->node_cnt == MR_NODES_MAX) return;
+  if (!op || plan->node_cnt == NODES_MAX) return;
   uint32_t idx = plan->node_cnt++;
   struct mr_plan_node *n = &plan->nodes[idx];
   const char *path = mr_arena_printf(pl->arena, "%s/dead_letters/%s/%s.ndjson",
@@ -192,6 +234,14 @@ static void add_dead_letters(struct mr_planner *pl, uint32_t owner) {
   add_reader(pl, &up->outs[MR_OUT_ERRORS], idx, 0);
 }
 
+/* A merger reads its source's errors too when somebody reads them behind it. */
+static void read_errors(struct mr_planner *pl, uint32_t merger) {
+  struct mr_plan_node *n = &pl->plan->nodes[merger];
+  if (!n->outs[MR_OUT_ERRORS].reader_cnt) return;
+  n->inputs[n->input_cnt++] = (struct mr_plan_input){n->owner, MR_OUT_ERRORS};
+  add_reader(pl, &pl->plan->nodes[n->owner].outs[MR_OUT_ERRORS], merger, 1);
+}
+
 /* ---- backward: pruning ---- */
 
 /* A dead letter holds all columns of the row, or of an untyped one the line itself. */
@@ -207,7 +257,7 @@ static void prune_node(struct mr_planner *pl, struct mr_plan_node *n) {
     struct mr_plan_out *out = &n->outs[o];
     if (!out->schema) continue;
     out->need = MR_NEW(pl->arena, bool, out->schema->cnt + 1);
-    for (uint32_t r = 0; r < out->reader_cnt; r++) {
+    for (uint32_t r = 0; r < out->reader_cnt && o != MR_OUT_ERRORS; r++) {
       const bool *in_need = pl->plan->nodes[out->readers[r].node].in_need;
       for (uint32_t c = 0; c < out->schema->cnt; c++) out->need[c] |= in_need[c];
     }
@@ -216,7 +266,9 @@ static void prune_node(struct mr_planner *pl, struct mr_plan_node *n) {
     if (out->reader_cnt) needs[o] = out->need;
   }
   n->in_need = MR_NEW(pl->arena, bool, (p->in ? p->in->cnt : 0) + 1);
-  if (n->op->need)
+  if (n->merges && p->in)
+    memcpy(n->in_need, n->outs[MR_OUT_MAIN].need, p->in->cnt * sizeof(bool));
+  else if (n->op->need)
     n->op->need(p, needs, n->in_need);
   else if (p->in && n->op->kind != MR_OP_SOURCE)
     for (uint32_t c = 0; c < p->in->cnt; c++)
@@ -255,6 +307,8 @@ static void finish_source(struct mr_planner *pl, uint32_t node) {
   struct mr_plan_node *n = &pl->plan->nodes[node];
   bool *seen = MR_NEW(pl->arena, bool, pl->plan->node_cnt + 1);
   n->need_t0 = true;
+  /* planned times cross to the merger row by row */
+  if (n->instance_cnt > 1 && pl->plan->runtime.virtual_clock) n->need_now = true;
   look_downstream(pl, n, node, seen);
   struct mr_plan_out *out = &n->outs[MR_OUT_MAIN];
   if (out->schema->event_time >= 0 &&
@@ -308,18 +362,30 @@ static void find_paths(struct mr_planner *pl) {
 
 void mr_planner_type(struct mr_planner *pl) {
   struct mr_plan *plan = pl->plan;
-  plan->nodes = MR_NEW(pl->arena, struct mr_plan_node, MR_NODES_MAX);
+  plan->nodes = MR_NEW(pl->arena, struct mr_plan_node, NODES_MAX);
   plan->partitions = MR_NEW(pl->arena, struct mr_plan_partition, MR_PARTITIONS_MAX);
   plan->error_schema = mr_error_schema(pl->arena);
-  plan->node_cnt = pl->draft_cnt;
-  for (uint32_t i = 0; i < pl->draft_cnt; i++) fill_node(pl, i);
-  link_readers(pl);
-  for (uint32_t i = 0; i < pl->draft_cnt; i++) type_node(pl, i);
-  if (pl->diags->error_cnt) return;
-  for (uint32_t i = 0; i < pl->draft_cnt; i++) {
-    const struct mr_plan_node *n = &plan->nodes[i];
-    if (n->op_plan.can_fail && n->on_error == MR_ON_ERROR_DEAD_LETTER) add_dead_letters(pl, i);
+  plan->node_cnt = pl->sorted_cnt;
+  for (uint32_t i = 0; i < pl->sorted_cnt; i++) {
+    if (is_merger(pl, i))
+      fill_merger(pl, i);
+    else
+      fill_node(pl, i);
   }
+  link_readers(pl);
+  for (uint32_t i = 0; i < pl->sorted_cnt; i++)
+    if (is_merger(pl, i))
+      type_merger(pl, i);
+    else
+      type_node(pl, i);
+  if (pl->diags->error_cnt) return;
+  for (uint32_t i = 0; i < pl->sorted_cnt; i++) {
+    const struct mr_plan_node *n = &plan->nodes[i];
+    if (n->op_plan.can_fail && n->on_error == MR_ON_ERROR_DEAD_LETTER)
+      add_dead_letters(pl, i + is_merger(pl, i + 1));
+  }
+  for (uint32_t i = 0; i < pl->sorted_cnt; i++)
+    if (is_merger(pl, i)) read_errors(pl, i);
   for (uint32_t i = plan->node_cnt; i-- > 0;) prune_node(pl, &plan->nodes[i]);
   for (uint32_t i = 0; i < plan->node_cnt; i++) set_partitions(pl, &plan->nodes[i], i);
   for (uint32_t i = 0; i < plan->node_cnt; i++)

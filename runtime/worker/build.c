@@ -196,6 +196,8 @@ static void init_instance(struct mr_run *run, uint32_t idx) {
   inst->source_frontier_us = MR_TIME_NONE;
   inst->vtime_us = MR_TIME_NONE;
   inst->rows_left = UINT64_MAX;
+  inst->front = inst;
+  inst->source = inst->node;
   struct mr_op_ctx *ctx = &inst->ctx;
   ctx->self = mr_arena_alloc(&run->arena, inst->op->self_sz + 64);
   ctx->conf = inst->node->conf;
@@ -207,6 +209,10 @@ static void init_instance(struct mr_run *run, uint32_t idx) {
   ctx->plan = plan;
   ctx->node = inst->node;
   ctx->instance = pi->idx;
+  ctx->takers = inst->node->instance_cnt;
+  if (inst->op->shared_sz)
+    ctx->shared = pi->idx ? run->insts[inst->node->first_instance].ctx.shared
+                          : mr_arena_alloc(&run->arena, inst->op->shared_sz);
   ctx->isa = run->conf.isa;
   ctx->io = run->ios ? run->ios[pi->worker] : NULL;
   ctx->virtual_clock = plan->runtime.virtual_clock;
@@ -353,11 +359,12 @@ static void make_heads(struct mr_run *run) {
     for (uint32_t k = w->inst_cnt;
          k-- > 0;) { /* downstream first: what is on its way goes before new input */
       struct mr_instance *inst = w->insts[k];
-      for (uint32_t j = 0; j < inst->in_cnt; j++)
+      if (inst->merge) w->heads[w->head_cnt++] = (struct mr_head){inst, MR_HEAD_MERGER, UINT64_MAX};
+      for (uint32_t j = 0; j < inst->in_cnt && !inst->merge; j++)
         if (inst->ins[j].link)
           w->heads[w->head_cnt++] = (struct mr_head){inst, (int32_t)j, UINT64_MAX};
       if (inst->op->kind == MR_OP_SOURCE)
-        w->heads[w->head_cnt++] = (struct mr_head){inst, -1, UINT64_MAX};
+        w->heads[w->head_cnt++] = (struct mr_head){inst, MR_HEAD_SOURCE, UINT64_MAX};
     }
   }
 }
@@ -402,6 +409,8 @@ static int build_topology(struct mr_run *run, struct mr_error *err) {
   for (uint32_t i = 0; i < plan->instance_cnt && !rc; i++)
     rc = connect_instance(run, &run->insts[i], err);
   if (rc) return rc;
+  for (uint32_t i = 0; i < plan->instance_cnt; i++)
+    if (run->insts[i].node->merges) mr_merge_init(run, &run->insts[i]);
   assign_pools(run);
   for (uint32_t i = 0; i < plan->instance_cnt; i++) compute_needs(run, &run->insts[i]);
   make_exchanges(run);

@@ -36,6 +36,7 @@ struct mr_counts {
 
 struct mr_op_ctx {
   void *self;       /* the instance's own struct: self_sz bytes */
+  void *shared;     /* of all instances of the node: shared_sz bytes, zeroed; NULL: none */
   const void *conf; /* options */
   const void *data; /* op_plan.data */
   bool more; /* set by the operator: call drain before anything else. Where it is to be set, it is
@@ -58,6 +59,8 @@ struct mr_op_ctx {
   const struct mr_plan *plan;
   const struct mr_plan_node *node;
   uint32_t instance; /* 0..N-1 */
+  uint32_t takers; /* MR_OP_TURNS: instances that take turns: those below it. N, or 1 under --count,
+                      which cuts the rows in their order; the others are not polled */
   enum mr_isa isa;
   struct mr_io *io; /* files: io/io.h */
   const char
@@ -116,6 +119,35 @@ bool mr_source_reject(struct mr_op_ctx *ctx, int code, const char *cause, const 
 
 /* Progress of bounded input, bytes (total 0: unknown). */
 void mr_source_progress(struct mr_op_ctx *ctx, uint64_t bytes_done, uint64_t bytes_total);
+
+/* ---- turns ----
+ * `workers: N` on a source with MR_OP_TURNS: its N instances make rows side by side, and the rows
+ * come out turn by turn: all of turn 0, then all of turn 1, and so on. What hangs on the order (the
+ * frontier, what is late, line numbers, the virtual clock) is settled where the turns are put
+ * together again, so the result is that of one instance.
+ *
+ * An instance begins a turn, emits what belongs to it, and ends it; turns of one instance rise. It
+ * either knows its turns (k mod N: mr_source_turn) or takes the next free one
+ * (mr_source_next_turn). A turn that nobody begins is passed over once all instances are behind it
+ * or have ended. Rows are emitted within turns only. With node->instance_cnt 1 all this only
+ * counts, and may stay away.
+ *
+ * A drain lets what comes before the last turn that was begun through: no row is left out in the
+ * middle. Instances are polled meanwhile, with ctx->stop set, until they return MR_POLL_END, or
+ * MR_POLL_IDLE outside of a turn; who would wait long within a turn returns MR_POLL_END. */
+
+#define MR_TURN_NONE UINT64_MAX
+
+/* Begins turn `turn`. False: the graph drains, and no earlier row waits for it; return MR_POLL_END.
+ */
+bool mr_source_turn(struct mr_op_ctx *ctx, uint64_t turn);
+/* Begins the lowest turn that nobody has begun and returns it; MR_TURN_NONE as above. */
+uint64_t mr_source_next_turn(struct mr_op_ctx *ctx);
+/* Positions and lines of the turn begun last start anew: it is the first of another file. */
+void mr_source_turn_fresh(struct mr_op_ctx *ctx);
+/* The batch that is emitted next, in this poll, is the last of the turn, which has so many lines.
+ * Lines of a turn are counted from 1. Without rows emit an empty batch all the same. */
+void mr_source_turn_end(struct mr_op_ctx *ctx, uint64_t lines);
 
 /* ---- errors ---- */
 

@@ -224,7 +224,7 @@ void mr_emit_deferred(struct mr_instance *inst) {
  * known before it; and no more than all inputs that carry the partition have said. */
 static void limit_frontiers(const struct mr_instance *inst, uint32_t partition, int64_t *in_us,
                             int64_t *out_us) {
-  int64_t most = inst->in_cnt > 1 ? inst->parts_us[partition] : MR_TIME_MAX;
+  int64_t most = inst->in_cnt > 1 && !inst->merge ? inst->parts_us[partition] : MR_TIME_MAX;
   if (*in_us > most) *in_us = most;
   if (inst->ctx.more) *out_us = *in_us;
   if (*out_us > most) *out_us = most;
@@ -307,7 +307,8 @@ void mr_emit_batch(struct mr_op_ctx *ctx, uint32_t output, struct mr_batch *batc
   struct mr_instance *inst = ctx->inst;
   struct mr_outp *out = &inst->outs[output];
   struct mr_msg *msg = &batch->msg;
-  MR_ASSERT(msg->row_cnt > 0 && msg->row_cnt <= MR_BATCH_ROWS);
+  MR_ASSERT(msg->row_cnt > 0 || (output == MR_OUT_MAIN && batch->turn_flags & MR_TURN_LAST));
+  MR_ASSERT(msg->row_cnt <= MR_BATCH_ROWS);
   MR_ASSERT(!out->held);
   if (like) like_input(batch, like);
   if (output == MR_OUT_MAIN && inst->op->flags & MR_OP_DERIVES)

@@ -26,6 +26,7 @@
 #include "worker/ctx.h"
 
 struct mr_worker;
+struct mr_head;
 struct mr_run;
 
 enum mr_item_kind {
@@ -193,6 +194,14 @@ struct mr_instance {
   char *row_text;               /* scratch for a row's JSON text; NULL: no error rows */
   uint64_t progress_done, progress_total;
 
+  /* turns: a source's instances and the merger that puts them in order */
+  struct mr_instance *front; /* sources: keeps the partition's time: itself, or the merger */
+  const struct mr_plan_node *source; /* of front: whose time it is */
+  struct mr_merge *merge;            /* of the merger; NULL: it is none */
+  uint64_t turn, turn_lines;
+  uint32_t turn_flags;
+  bool in_turn, draining; /* draining: it has seen the drain before its end */
+
   bool ended, failed;
 
   /* stats */
@@ -257,7 +266,29 @@ void mr_emit_deferred(struct mr_instance *inst);
 /* Drops one reference and, if it was the last, sends the batch and its bases home. */
 void mr_batch_release(struct mr_worker *worker, struct mr_batch *batch);
 
+/* ---- source.c ---- */
+/* Sets what a batch says about order: frontiers, what may be late, virtual time. front keeps the
+ * partition's time. vtime: planned times of the rows, NULL: the largest event time. */
+void mr_source_order(struct mr_instance *front, struct mr_batch *batch, enum mr_et known,
+                     const int64_t *vtime);
+
+/* ---- merge.c ---- */
+/* At build: links the instances of a source to the merger that reads them. */
+void mr_merge_init(struct mr_run *run, struct mr_instance *merger);
+/* Takes what is there in the order of turns, as far as there is room. */
+void mr_merge_take(struct mr_worker *worker, struct mr_head *merger);
+/* The merger's process. */
+void mr_merge_pass(struct mr_instance *merger, const struct mr_view *view);
+/* The partition's frontier behind the merger; *idle: nobody sends. */
+int64_t mr_merge_frontier(const struct mr_instance *merger, bool *idle);
+/* A drain: no turn is begun any more but those before one that was. */
+void mr_merge_close(struct mr_instance *merger);
+/* Puts the turn on a batch of a source's instance. */
+void mr_merge_stamp(struct mr_instance *source, struct mr_batch *batch);
+
 /* ---- reject.c ---- */
+/* Emits the open error batch of a source within its poll, whose room is known. */
+void mr_instance_reject_emit(struct mr_instance *inst);
 /* Makes dead letters of reported rows; true when all are out. */
 bool mr_instance_reject(struct mr_instance *inst);
 /* Emits the open error batch of a source, if any. True when nothing is left open. */

@@ -149,6 +149,30 @@ static void publish_links(struct mr_instance *inst) {
     }
 }
 
+/* What a merger knows of the instances of its source. Returns their rows. */
+static uint64_t publish_merged(struct mr_run *run, const struct mr_instance *inst) {
+  uint64_t rows = 0;
+  for (uint32_t i = 0; i < inst->source->instance_cnt; i++) {
+    struct mr_node_stat *s = &run->stats.nodes[inst->source->first_instance + i];
+    mr_stat_set_time(&s->watermark_us, inst->source_frontier_us);
+    mr_stat_set(&s->future, i ? 0 : inst->ctx.counts.future);
+    rows += mr_stat_get(&s->rows_in);
+  }
+  return rows;
+}
+
+/* A source's partition, by who keeps its time. */
+static void publish_partition(struct mr_worker *w, const struct mr_instance *inst) {
+  struct mr_partition_stat *p = &w->run->stats.partitions[inst->source->partition_first];
+  uint64_t rows = inst->merge ? publish_merged(w->run, inst) : inst->ctx.counts.rows_in;
+  bool idle = inst->source_idle, flushed = inst->source_flushed;
+  if (inst->merge) flushed = mr_merge_frontier(inst, &idle) == MR_TIME_MAX;
+  mr_stat_set_time(&p->frontier_us, flushed ? MR_TIME_MAX : inst->source_frontier_us);
+  mr_stat_set(&p->idle, idle);
+  if (mr_stat_get(&p->rows) != rows) mr_stat_set_time(&p->last_us, w->now_us);
+  mr_stat_set(&p->rows, rows);
+}
+
 static void publish_instance(struct mr_worker *w, struct mr_instance *inst) {
   struct mr_node_stat *s = inst->stat;
   const struct mr_counts *c = &inst->ctx.counts;
@@ -159,7 +183,7 @@ static void publish_instance(struct mr_worker *w, struct mr_instance *inst) {
   mr_stat_set(&s->filtered, c->filtered);
   mr_stat_set(&s->late, c->late);
   mr_stat_set(&s->late_partial, c->late_partial);
-  mr_stat_set(&s->future, c->future);
+  if (inst->front == inst) mr_stat_set(&s->future, c->future);
   mr_stat_set(&s->dropped, c->dropped);
   mr_stat_set(&s->dead_letters, c->dead_letters);
   mr_stat_set(&s->bytes_in, c->bytes_in);
@@ -179,19 +203,13 @@ static void publish_instance(struct mr_worker *w, struct mr_instance *inst) {
   mr_stat_set(&s->busy_ns, busy);
   mr_stat_set(&s->blocked_ns, blocked);
   mr_stat_set(&s->idle_ns, wall - busy - blocked);
-  mr_stat_set_time(&s->watermark_us,
-                   inst->op->kind == MR_OP_SOURCE ? inst->source_frontier_us : inst->watermark_us);
+  bool source = inst->op->kind == MR_OP_SOURCE;
+  if (inst->front == inst)
+    mr_stat_set_time(&s->watermark_us, source ? inst->source_frontier_us : inst->watermark_us);
   mr_stat_set(&s->input_bytes, inst->progress_done);
   mr_stat_set(&s->input_bytes_total, inst->progress_total);
   publish_links(inst);
-  if (inst->op->kind == MR_OP_SOURCE) {
-    struct mr_partition_stat *p = &w->run->stats.partitions[inst->node->partition_first];
-    mr_stat_set_time(&p->frontier_us,
-                     inst->source_flushed ? MR_TIME_MAX : inst->source_frontier_us);
-    mr_stat_set(&p->idle, inst->source_idle);
-    if (mr_stat_get(&p->rows) != c->rows_in) mr_stat_set_time(&p->last_us, w->now_us);
-    mr_stat_set(&p->rows, c->rows_in);
-  }
+  if (inst->merge || (source && inst->front == inst)) publish_partition(w, inst);
 }
 
 void mr_worker_publish(struct mr_worker *w) {

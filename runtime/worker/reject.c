@@ -133,6 +133,7 @@ static void emit_errors(struct mr_instance *inst, struct mr_batch *b) {
   b->msg.now_us = inst->ctx.now_us;
   b->msg.t0_ns = inst->view ? inst->view->t0_ns : inst->worker->now_ns;
   b->et_min = b->et_max = MR_TIME_NONE;
+  b->turn = inst->turn;
   mr_emit_batch(&inst->ctx, MR_OUT_ERRORS, b, NULL);
 }
 
@@ -218,15 +219,19 @@ bool mr_instance_reject(struct mr_instance *inst) {
 
 /* ---- sources ---- */
 
+void mr_instance_reject_emit(struct mr_instance *inst) {
+  struct mr_batch *b = inst->error_batch;
+  inst->error_batch = NULL;
+  if (b && b->msg.row_cnt)
+    emit_errors(inst, b);
+  else if (b)
+    mr_batch_release(inst->worker, b);
+}
+
 bool mr_instance_reject_flush(struct mr_instance *inst) {
   if (!inst->error_batch) return true;
   if (!mr_instance_ready(inst)) return false;
-  struct mr_batch *b = inst->error_batch;
-  inst->error_batch = NULL;
-  if (b->msg.row_cnt)
-    emit_errors(inst, b);
-  else
-    mr_batch_release(inst->worker, b);
+  mr_instance_reject_emit(inst);
   return true;
 }
 

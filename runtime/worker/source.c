@@ -52,13 +52,13 @@ static bool in_order(const int64_t *et, const uint64_t *valid, uint32_t n) {
 /* Rows so far ahead that they say nothing about time: ahead of the clock, or under the virtual
  * clock of the largest event time before them. Leaves in `timed` the rows that do, and sets *max to
  * the largest event time of these and f. Returns how many are too far ahead. */
-static uint32_t leave_out_future(const struct mr_instance *inst, const int64_t *et,
-                                 const uint64_t *valid, uint32_t n, int64_t f, uint64_t *timed,
-                                 int64_t *max) {
-  int64_t skew = inst->node->max_future_skew_us, wall = 0;
+static uint32_t leave_out_future(const struct mr_instance *inst, const struct mr_batch *b,
+                                 const int64_t *et, const uint64_t *valid, int64_t f,
+                                 uint64_t *timed, int64_t *max) {
+  int64_t skew = inst->source->max_future_skew_us, wall = 0;
   bool by_rows = inst->ctx.virtual_clock;
-  uint32_t cnt = 0;
-  if (!by_rows && __builtin_add_overflow(inst->ctx.now_us, skew, &wall)) wall = INT64_MAX;
+  uint32_t cnt = 0, n = b->msg.row_cnt;
+  if (!by_rows && __builtin_add_overflow(b->msg.now_us, skew, &wall)) wall = INT64_MAX;
   memset(timed, 0, MR_BATCH_WORDS * sizeof *timed);
   for (uint32_t i = 0; i < n; i++) {
     if (valid && !mr_bit_get(valid, i)) continue;
@@ -76,9 +76,9 @@ static uint32_t leave_out_future(const struct mr_instance *inst, const int64_t *
 
 /* Whether a row of the batch may be too far ahead. */
 static bool may_be_future(const struct mr_instance *inst, const struct mr_batch *b) {
-  int64_t skew = inst->node->max_future_skew_us, most;
+  int64_t skew = inst->source->max_future_skew_us, most;
   if (skew == MR_TIME_MAX || b->et_max == MR_TIME_NONE) return false;
-  int64_t from = inst->ctx.virtual_clock ? inst->source_frontier_us : inst->ctx.now_us;
+  int64_t from = inst->ctx.virtual_clock ? inst->source_frontier_us : b->msg.now_us;
   if (from == MR_TIME_NONE) return true;
   return !__builtin_add_overflow(from, skew, &most) && b->et_max > most;
 }
@@ -87,7 +87,7 @@ static bool may_be_future(const struct mr_instance *inst, const struct mr_batch 
  * minus the smallest delay downstream, or when none is behind those before it. */
 static bool may_be_late(const struct mr_instance *inst, const struct mr_batch *b, int64_t f_out,
                         const int64_t *et, const uint64_t *valid, enum mr_et known) {
-  int64_t delay = inst->node->delay_min_us;
+  int64_t delay = inst->source->delay_min_us;
   if (delay == MR_TIME_MAX || b->et_min == MR_TIME_NONE || f_out == MR_TIME_NONE) return false;
   if (b->et_min >= mr_time_sub(f_out, delay)) return false;
   if (b->et_min < inst->source_frontier_us) return true;
@@ -134,31 +134,28 @@ static void stamp_virtual(struct mr_instance *inst, struct mr_batch *b, struct m
   note_virtual(inst->run, b->msg.now_us, now);
 }
 
-void mr_source_emit(struct mr_op_ctx *ctx, struct mr_batch *b, enum mr_et known,
-                    const int64_t *row_vtime_us) {
-  struct mr_instance *inst = ctx->inst;
-  struct mr_pool *pool = inst->outs[MR_OUT_MAIN].pool;
+/* The event times of a batch; NULL: it has none. *valid is NULL where all rows have one. */
+static const int64_t *event_times(const struct mr_instance *inst, const struct mr_batch *b,
+                                  const uint64_t **valid) {
+  const struct mr_schema *schema = inst->source->outs[MR_OUT_MAIN].schema;
+  *valid = NULL;
+  if (schema->event_time < 0 || !b->cols[schema->event_time].data_off) return NULL;
+  struct mr_col_off col = b->cols[schema->event_time];
+  if (col.valid_off) *valid = mr_region_ptr(&inst->run->region, col.valid_off);
+  return mr_region_ptr(&inst->run->region, col.data_off);
+}
+
+void mr_source_order(struct mr_instance *inst, struct mr_batch *b, enum mr_et known,
+                     const int64_t *vtime) {
   const struct mr_region *region = &inst->run->region;
-  const struct mr_schema *schema = inst->node->outs[MR_OUT_MAIN].schema;
+  struct mr_pool *pool = &inst->run->pools[b->pool];
+  const uint64_t *valid;
+  const int64_t *et = event_times(inst, b, &valid);
   uint32_t n = b->msg.row_cnt;
-  MR_ASSERT(n <= ctx->row_max);
-  const int64_t *et = NULL;
-  const uint64_t *valid = NULL;
-  if (schema->event_time >= 0 && b->cols[schema->event_time].data_off) {
-    struct mr_col_off col = b->cols[schema->event_time];
-    et = mr_region_ptr(region, col.data_off);
-    if (col.valid_off) valid = mr_region_ptr(region, col.valid_off);
-  }
-  if (!et) {
-    mr_keep_i64(&b->et_min, MR_TIME_NONE);
-    mr_keep_i64(&b->et_max, MR_TIME_NONE);
-  } else if (known == MR_ET_UNKNOWN) {
-    event_time_bounds(et, valid, n, &b->et_min, &b->et_max);
-  }
   int64_t f_in = inst->source_frontier_us, f_out = f_in;
   uint64_t timed[MR_BATCH_WORDS];
   if (et && may_be_future(inst, b)) {
-    ctx->counts.future += leave_out_future(inst, et, valid, n, f_in, timed, &f_out);
+    inst->ctx.counts.future += leave_out_future(inst, b, et, valid, f_in, timed, &f_out);
     valid = timed;
   } else if (b->et_max != MR_TIME_NONE && b->et_max > f_out) {
     f_out = b->et_max;
@@ -167,24 +164,66 @@ void mr_source_emit(struct mr_op_ctx *ctx, struct mr_batch *b, enum mr_et known,
   b->msg.frontier_out = f_out;
   mr_keep_u64(&b->row_frontier_off, 0);
   if (et && may_be_late(inst, b, f_out, et, valid, known)) {
-    MR_ASSERT(pool && pool->frontier_off);
+    MR_ASSERT(pool->frontier_off);
     int64_t *row_frontier = (int64_t *)((uint8_t *)b + pool->frontier_off);
-    if (fill_frontier(et, valid, n, f_in, inst->node->delay_min_us, row_frontier))
+    if (fill_frontier(et, valid, n, f_in, inst->source->delay_min_us, row_frontier))
       b->row_frontier_off = mr_region_off(region, row_frontier);
   }
   inst->source_frontier_us = f_out;
+  if (inst->ctx.virtual_clock) stamp_virtual(inst, b, pool, et, valid, f_out, vtime);
+}
+
+/* What an instance that takes turns leaves to the merger: planned times go with the batch. */
+static void leave_order(struct mr_instance *inst, struct mr_batch *b, const int64_t *vtime) {
+  uint32_t n = b->msg.row_cnt;
+  b->msg.frontier_in = b->msg.frontier_out = MR_TIME_NONE;
+  mr_keep_u64(&b->row_frontier_off, 0);
+  mr_keep_u64(&b->row_now_off, 0);
+  mr_merge_stamp(inst, b);
+  if (!inst->ctx.virtual_clock || !n) return;
+  struct mr_pool *pool = &inst->run->pools[b->pool];
+  int64_t last = vtime ? vtime[n - 1] : b->et_max;
+  if (last > inst->vtime_us) inst->vtime_us = last;
+  if (!vtime) return;
+  MR_ASSERT(pool->now_off);
+  int64_t *row_now = (int64_t *)((uint8_t *)b + pool->now_off);
+  memcpy(row_now, vtime, n * sizeof *row_now);
+  b->row_now_off = mr_region_off(&inst->run->region, row_now);
+}
+
+void mr_source_emit(struct mr_op_ctx *ctx, struct mr_batch *b, enum mr_et known,
+                    const int64_t *row_vtime_us) {
+  struct mr_instance *inst = ctx->inst;
+  uint32_t n = b->msg.row_cnt;
+  MR_ASSERT(n <= ctx->row_max);
+  const uint64_t *valid;
+  const int64_t *et = event_times(inst, b, &valid);
+  if (!et || !n) {
+    mr_keep_i64(&b->et_min, MR_TIME_NONE);
+    mr_keep_i64(&b->et_max, MR_TIME_NONE);
+  } else if (known == MR_ET_UNKNOWN) {
+    event_time_bounds(et, valid, n, &b->et_min, &b->et_max);
+  }
   b->msg.source = (uint16_t)(inst->node - inst->run->plan->nodes);
   b->msg.partition = inst->node->partition_first;
-  if (ctx->virtual_clock)
-    stamp_virtual(inst, b, pool, et, valid, f_out, row_vtime_us);
-  else
-    b->msg.now_us = ctx->now_us;
+  if (!ctx->virtual_clock) b->msg.now_us = ctx->now_us;
   if (!b->row_t0_off && !b->msg.t0_ns) b->msg.t0_ns = ctx->now_ns;
+  bool last = inst->turn_flags & MR_TURN_LAST;
+  if (inst->front == inst)
+    mr_source_order(inst, b, known, row_vtime_us);
+  else
+    leave_order(inst, b, row_vtime_us);
   ctx->counts.rows_in += n;
-  inst->last_row_ns = ctx->now_ns;
-  inst->source_idle = false;
   inst->rows_taken += n;
-  mr_emit_batch(ctx, MR_OUT_MAIN, b, NULL);
+  if (n) {
+    inst->last_row_ns = ctx->now_ns;
+    inst->source_idle = false;
+  }
+  if (last) mr_instance_reject_emit(inst); /* they are of this turn, and go before its end */
+  if (n || last)
+    mr_emit_batch(ctx, MR_OUT_MAIN, b, NULL);
+  else
+    mr_emit_cancel(ctx, MR_OUT_MAIN, b);
 }
 
 void mr_source_progress(struct mr_op_ctx *ctx, uint64_t bytes_done, uint64_t bytes_total) {

@@ -86,6 +86,12 @@ void mr_instance_give_view(struct mr_instance *inst, uint32_t in, const struct m
 static void combine_partition(struct mr_instance *inst, uint32_t p) {
   int64_t us = MR_TIME_MAX;
   bool idle = true;
+  if (inst->merge) {
+    us = mr_merge_frontier(inst, &idle);
+    inst->parts_us[p] = us;
+    inst->parts_idle[p] = idle;
+    return;
+  }
   for (uint32_t i = 0; i < inst->in_cnt; i++) {
     const struct mr_front *f = &inst->ins[i].fronts[p];
     if (!f->carried || f->idle) continue;
@@ -289,9 +295,13 @@ static const struct mr_view *slice_view(struct mr_instance *inst, uint32_t from,
 
 static void call_process(struct mr_instance *inst, const struct mr_view *view) {
   inst->worker->did = true;
-  if (!inst->kept) inst->ctx.counts.rows_in += view->sel_cnt;
   inst->ctx.more = false;
-  if (view->sel_cnt) inst->op->process(&inst->ctx, view);
+  if (inst->merge) {
+    mr_merge_pass(inst, view);
+  } else {
+    if (!inst->kept) inst->ctx.counts.rows_in += view->sel_cnt;
+    if (view->sel_cnt) inst->op->process(&inst->ctx, view);
+  }
   mr_emit_deferred(inst);
 }
 
@@ -436,7 +446,8 @@ static bool take_time(struct mr_instance *inst) {
   inst->phase = MR_PHASE_FORWARD;
   if (inst->item != MR_ITEM_VIEW && inst->item != MR_ITEM_FRONTIER) return true;
   if (!inst->parts_carried[inst->partition]) return true; /* error rows have no time */
-  if (!inst->kept || inst->view)                          /* else it is noted */
+  if (inst->merge && inst->item_in >= inst->source->instance_cnt) return true; /* as above */
+  if (!inst->kept || inst->view) /* else it is noted */
     note_front(inst, inst->item_in, inst->partition, inst->frontier_us, inst->item_idle);
   int64_t wm = rising_watermark(inst);
   if (wm <= inst->watermark_us) return true;

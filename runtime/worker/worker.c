@@ -184,7 +184,7 @@ static void item_end(struct mr_worker *w, struct mr_head *head, bool did) {
   if (w->timed) head->item_ns = charge(w, did);
 }
 
-static void note_blocked(struct mr_worker *w, struct mr_instance *inst) {
+void mr_worker_note_blocked(struct mr_worker *w, struct mr_instance *inst) {
   w->blocked = true;
   if (!w->blocked_inst) w->blocked_inst = inst;
 }
@@ -197,12 +197,12 @@ static void go_on(struct mr_worker *w, struct mr_instance *inst) {
   if (mr_instance_run(inst))
     w->did = true;
   else
-    note_blocked(w, inst);
+    mr_worker_note_blocked(w, inst);
   if (w->timed) charge(w, w->did);
   w->did |= did;
 }
 
-static void take_control(struct mr_instance *inst, uint32_t in, const struct mr_msg *msg) {
+void mr_worker_take_control(struct mr_instance *inst, uint32_t in, const struct mr_msg *msg) {
   struct mr_link *link = inst->ins[in].link;
   if (msg->kind == MR_MSG_END) {
     mr_link_control_done(link);
@@ -216,9 +216,10 @@ static void take_control(struct mr_instance *inst, uint32_t in, const struct mr_
   mr_instance_give_frontier(inst, in, partition, frontier, idle, now_us);
 }
 
-static void take_view(struct mr_worker *w, struct mr_head *head, struct mr_msg *msg) {
+void mr_worker_take_view(struct mr_worker *w, struct mr_head *head, uint32_t in,
+                         struct mr_msg *msg) {
   struct mr_instance *inst = head->inst;
-  struct mr_in *edge = &inst->ins[head->in];
+  struct mr_in *edge = &inst->ins[in];
   struct mr_batch *batch = (struct mr_batch *)msg;
   mr_view_of_batch(&w->run->region, batch, edge->cols, &edge->view);
   item_begin(w, head);
@@ -229,10 +230,10 @@ static void take_view(struct mr_worker *w, struct mr_head *head, struct mr_msg *
   edge->rows_taken += edge->view.sel_cnt;
   edge->items_taken++;
   if (inst->keep) {
-    mr_instance_keep(inst, (uint32_t)head->in, &edge->view);
+    mr_instance_keep(inst, in, &edge->view);
     mr_batch_release(w, batch);
   } else {
-    mr_instance_give_view(inst, (uint32_t)head->in, &edge->view, batch);
+    mr_instance_give_view(inst, in, &edge->view, batch);
   }
   item_end(w, head, true);
 }
@@ -247,15 +248,15 @@ static void take_link(struct mr_worker *w, struct mr_head *head) {
   }
   while (in->queue_head < in->queue_cnt) {
     if (mr_instance_busy(inst)) {
-      note_blocked(w, inst);
+      mr_worker_note_blocked(w, inst);
       return;
     }
     struct mr_msg *msg = mr_region_ptr(&w->run->region, in->queue[in->queue_head++]);
     w->did = true;
     if (msg->kind == MR_MSG_VIEW)
-      take_view(w, head, msg);
+      mr_worker_take_view(w, head, (uint32_t)head->in, msg);
     else
-      take_control(inst, (uint32_t)head->in, msg);
+      mr_worker_take_control(inst, (uint32_t)head->in, msg);
   }
 }
 
@@ -299,29 +300,41 @@ static void ask_source(struct mr_worker *w, struct mr_head *head) {
     w->did = true;
   else if (inst->ctx.wake_ns && (!w->wake_ns || inst->ctx.wake_ns < w->wake_ns))
     w->wake_ns = inst->ctx.wake_ns;
-  if (result == MR_POLL_END) inst->source_done = true;
+  bool stays = inst->draining && result == MR_POLL_IDLE && !inst->in_turn;
+  if (result == MR_POLL_END || stays) inst->source_done = true;
   if (result == MR_POLL_IDLE && inst->ctx.virtual_clock) source_idleness(w, inst);
+}
+
+/* A drain lets an instance go on until what comes before the turns of others is through. */
+static bool goes_on(struct mr_instance *inst) {
+  if (inst->front == inst || inst->failed || inst->source_done) return false;
+  inst->ctx.stop = true;
+  inst->draining = true;
+  mr_merge_close(inst->front);
+  return true;
 }
 
 static void take_source(struct mr_worker *w, struct mr_head *head) {
   struct mr_instance *inst = head->inst;
   if (inst->source_ended) return;
   if (inst->phase != MR_PHASE_IDLE) {
-    note_blocked(w, inst);
+    mr_worker_note_blocked(w, inst);
     return;
   }
   bool stop = stop_asked(w->run);
   bool all = inst->source_done || count_spent(w->run);
-  if (stop || all) {
+  if ((stop && !goes_on(inst)) || all) {
     w->did = true;
     bool flush = w->run->plan->runtime.at_end == MR_AT_END_FLUSH;
-    mr_instance_end_source(inst, !all ? MR_SOURCE_STOP : flush ? MR_SOURCE_FLUSH : MR_SOURCE_HOLD);
+    mr_instance_end_source(inst, !all || inst->draining ? MR_SOURCE_STOP
+                                 : flush                ? MR_SOURCE_FLUSH
+                                                        : MR_SOURCE_HOLD);
     return;
   }
   if (mr_instance_ready(inst) && claim_rows(w, inst))
     ask_source(w, head);
   else
-    note_blocked(w, inst);
+    mr_worker_note_blocked(w, inst);
 }
 
 bool mr_worker_step(struct mr_worker *w) {
@@ -345,8 +358,10 @@ bool mr_worker_step(struct mr_worker *w) {
     struct mr_head *head = &w->heads[i];
     if (head->in >= 0)
       take_link(w, head);
-    else
+    else if (head->in == MR_HEAD_SOURCE)
       take_source(w, head);
+    else
+      mr_merge_take(w, head);
   }
   uint64_t now = mr_clock_fast_ns(&w->run->conf.clock), dt = now - w->last_ns;
   if (w->arrival.hist) mr_worker_arrived(w, now);

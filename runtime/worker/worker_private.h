@@ -11,9 +11,12 @@
 #include "worker/instance_private.h"
 #include "worker/run.h"
 
+#define MR_HEAD_SOURCE (-1)
+#define MR_HEAD_MERGER (-2) /* all its links */
+
 struct mr_head { /* something a worker takes items from */
   struct mr_instance *inst;
-  int32_t in;       /* link input, -1: a source */
+  int32_t in;       /* link input, or MR_HEAD_* */
   uint64_t item_ns; /* what the last timed item took; at first more than any */
 };
 
@@ -122,6 +125,12 @@ bool mr_worker_step(struct mr_worker *worker);
 void mr_worker_loop(struct mr_worker *worker);
 /* Prepares a worker's clocks; called in its thread or by the stepper. */
 void mr_worker_begin(struct mr_worker *worker);
+/* Gives an instance a view or control item that was taken off a link. */
+void mr_worker_take_view(struct mr_worker *worker, struct mr_head *head, uint32_t in,
+                         struct mr_msg *msg);
+void mr_worker_take_control(struct mr_instance *inst, uint32_t in, const struct mr_msg *msg);
+/* The instance has work and no room in this step. */
+void mr_worker_note_blocked(struct mr_worker *worker, struct mr_instance *inst);
 /* Publishes all counts. */
 void mr_worker_publish(struct mr_worker *worker);
 

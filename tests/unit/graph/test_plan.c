@@ -192,6 +192,51 @@ MR_TEST(the_plan_of_a_graph_with_an_exchange_and_error_rows) {
          "  state at most # bytes\n");
 }
 
+MR_TEST(the_plan_of_a_source_whose_instances_take_turns) {
+  MR_UNUSED_STATE;
+  prints(TOP "sources:\n"
+             "  a: { type: gen, event: e, workers: 2 }\n"
+             "steps:\n"
+             "  p: { type: pass, from: a }\n"
+             "sinks:\n"
+             "  out: { type: collect, from: [p] }\n"
+             "  err: { type: errs, from: a.errors }\n",
+         "graph g\n"
+         "  clock wall, at_end flush, wait adaptive, links of 8 items\n"
+         "nodes\n"
+         "  a (gen)  x2\n"
+         "    smallest delay downstream 20ms\n"
+         "    out: id int64, key int64, t timestamp, s string\n"
+         "  a (in_order) <- a, a.errors\n"
+         "    out: id int64, key int64, t timestamp, s string\n"
+         "  p (pass) <- a\n"
+         "    out: id int64, key int64, t timestamp, s string\n"
+         "  out (collect) <- p\n"
+         "    delay 20ms\n"
+         "  err (errs) <- a.errors\n"
+         "  a.dead_letters (dead_letter) <- a.errors\n"
+         "workers\n"
+         "  0: a[0]\n"
+         "  1: a[1] a p out err a.dead_letters\n"
+         "links\n"
+         "  a[0] -> a[0] 8 items\n"
+         "  a[1] -> a[0] 8 items\n"
+         "  a[0] -> a[0] 4 items\n"
+         "  a[1] -> a[0] 4 items\n"
+         "pools\n"
+         "  a[0] rows: 30 batches, # bytes\n"
+         "  a[0] views: 30 batches, # bytes\n"
+         "  a[1] rows: 30 batches, # bytes\n"
+         "  a[1] views: 30 batches, # bytes\n"
+         "  a[0].errors rows: 26 batches, 52 heap blocks, # bytes\n"
+         "  a[0].errors views: 25 batches, # bytes\n"
+         "  a[1].errors rows: 26 batches, 52 heap blocks, # bytes\n"
+         "  a[1].errors views: 25 batches, # bytes\n"
+         "memory\n"
+         "  batches and links # bytes\n"
+         "  state at most # bytes\n");
+}
+
 MR_TEST(the_plan_of_a_virtual_graph_with_pruned_columns_and_no_links) {
   MR_UNUSED_STATE;
   prints(
@@ -320,7 +365,7 @@ static const struct wrong wrongs[] = {
     {"workers on what has no keys",
      "sources:\n  a: { type: gen, event: e, workers: 2 }\nsteps:\n"
      "  p: { type: pass, from: a, workers: 3 }\nsinks:\n  out: { type: collect, from: p }\n",
-     "7:38 MR1006 workers above 1 on type gen; 9:38 MR1006 workers above 1 on type pass"},
+     "9:38 MR1006 workers above 1 on type pass"},
     {"no sinks", "sources:\n  a: { type: gen, event: e }\n",
      "1:1 MR4005 no sink; 7:3 MR4006 nobody reads a"},
     {"unknown event",
@@ -359,9 +404,9 @@ static const struct wrong wrongs[] = {
      "  out: { type: only, from: a, columns: [id, kye] }\n",
      "9:45 MR4011 no column is named \"kye\""},
     {"all at once",
-     "sources:\n  a: { type: gen, event: e, rowz: 1, workers: 2 }\n  b: { type: genn }\nsteps:\n"
+     "sources:\n  a: { type: gen, event: e, rowz: 1 }\n  b: { type: genn }\nsteps:\n"
      "  p: { type: pass, from: c }\nsinks:\n  out: { type: collect, from: p, drains: x }\n",
-     "7:29 MR1002 ; 7:47 MR1006 ; 8:14 MR4010 ; 10:26 MR4002 ; 12:42 MR1003 "},
+     "7:29 MR1002 ; 8:14 MR4010 ; 10:26 MR4002 ; 12:42 MR1003 "},
 };
 
 /* One entry of `says`; returns what follows it, NULL at the end. */
@@ -494,6 +539,7 @@ MR_TEST(workers_that_were_asked_for_are_all_made) {
 
 static const struct CMUnitTest cases[] = {
     MR_CASE(the_plan_of_a_graph_with_an_exchange_and_error_rows),
+    MR_CASE(the_plan_of_a_source_whose_instances_take_turns),
     MR_CASE(the_plan_of_a_virtual_graph_with_pruned_columns_and_no_links),
     MR_CASE(an_untyped_source_takes_the_types_of_its_uses),
     MR_CASE(every_mistake_is_reported_at_its_place),

@@ -50,6 +50,7 @@ static void choose_node(struct rig_graph *g, struct rig_node *n, enum rig_kind k
                         uint32_t rows_max) {
   n->kind = kind;
   n->instances = kind == RIG_KPASS || kind == RIG_TALLY ? 1 + pick(g, 4) : 1;
+  if (kind == RIG_GEN && !pick(g, 3)) n->instances = 2 + pick(g, 3);
   n->rows = kind == RIG_GEN && pick(g, 10) ? 1 + pick(g, rows_max) : 0;
   n->bad = kind == RIG_GEN && !pick(g, 3) ? 1 + pick(g, 9) : 0;
   n->salt = pick(g, 1000);
@@ -71,6 +72,8 @@ static void write_node(struct rig_graph *g, uint32_t i) {
   if (n->kind == RIG_GEN)
     put(g, ", event: e, rows: %lld, seed: %u, max: %u, bad: %lld, pause: %u", (long long)n->rows,
         i + 1, sizes[pick(g, 6)], (long long)n->bad, pick(g, 2) ? 1 + pick(g, 5) + 1 : 0);
+  if (n->kind == RIG_GEN && n->instances > 1)
+    put(g, ", turn: %u, grab: %u", 1 + pick(g, 2 + (uint32_t)n->rows / 4), pick(g, 2));
   if (n->kind == RIG_SPLIT)
     put(g, ", salt: %lld, mod: %lld", (long long)n->salt, (long long)n->mod);
   if (n->kind == RIG_SHIFT) put(g, ", parts: %u", 1 + pick(g, 4));
@@ -326,6 +329,7 @@ static const char *check_node(struct rig_graph *g, struct rig_run *r, uint32_t i
   if (n->kind != RIG_ERRS) return n->kind == RIG_COLLECT ? check_collect(g, r, i) : NULL;
   const struct rig_errs *e = mr_run_self(r->run, name, 0);
   if (e->finished != 1) return "an error sink did not see the end";
+  if (e->misplaced) return "an error row has the wrong line";
   if (g->drained) return e->rows <= n->lists[0].cnt ? NULL : "too many error rows";
   return e->rows == n->lists[0].cnt ? NULL : "error rows are missing";
 }
@@ -356,12 +360,16 @@ const char *rig_check(struct rig_graph *g, struct rig_run *r) {
   for (uint32_t i = 0; i < g->cnt; i++) {
     char name[8];
     name_of(name, i);
-    const struct rig_gen *gen = mr_run_self(r->run, name, 0);
+    int64_t made = 0;
+    for (uint32_t k = 0; g->nodes[i].kind == RIG_GEN && k < g->nodes[i].instances; k++) {
+      const struct rig_gen *gen = mr_run_self(r->run, name, k);
+      made += gen->made;
+    }
     if (g->nodes[i].kind == RIG_GEN)
-      expect_source(&g->nodes[i], i, gen->next);
+      expect_source(&g->nodes[i], i, made);
     else
       expect_node(g, &g->nodes[i]);
-    if (g->nodes[i].kind == RIG_GEN && !g->drained && gen->next != g->nodes[i].rows)
+    if (g->nodes[i].kind == RIG_GEN && !g->drained && made != g->nodes[i].rows)
       wrong = "a source was not read to its end";
   }
   for (uint32_t i = 0; i < g->cnt && !wrong; i++) wrong = check_node(g, r, i);

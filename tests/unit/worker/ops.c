@@ -43,7 +43,7 @@ bool rig_spoils(int64_t id, int64_t every) {
 
 struct conf {
   int64_t rows, seed, max, bad, pause, salt, mod, parts, piece, every, drains, heap, fault, raw,
-      delay_us, size_us;
+      delay_us, size_us, turn, grab;
   const char *path;
 };
 #define C(member) MR_OPT_AT(struct conf, member)
@@ -73,9 +73,9 @@ static void own_heap(struct mr_op_plan *p) {
 
 /* ---- gen ---- */
 
-static const struct mr_opt gen_opts[] = {NUM(rows, "100"), NUM(seed, "1"),  NUM(max, "1024"),
-                                         NUM(bad, "0"),    NUM(pause, "0"), NUM(heap, "0"),
-                                         NUM(raw, "3"),    MR_OPT_END};
+static const struct mr_opt gen_opts[] = {
+    NUM(rows, "100"), NUM(seed, "1"), NUM(max, "1024"), NUM(bad, "0"),  NUM(pause, "0"),
+    NUM(heap, "0"),   NUM(raw, "3"),  NUM(turn, "7"),   NUM(grab, "0"), MR_OPT_END};
 
 static int gen_plan(struct mr_op_plan *p) {
   const struct conf *conf = p->conf;
@@ -102,35 +102,68 @@ static void put_row(struct mr_pool *pool, struct mr_batch *b, uint32_t r,
   if (own[COL_S]) put_text(pool, b, r, row->id);
 }
 
-static enum mr_poll gen_poll(struct mr_op_ctx *ctx) {
+/* Begins the turn that comes next; false: there is none. */
+static bool gen_turn(struct mr_op_ctx *ctx) {
   const struct conf *conf = ctx->conf;
   struct rig_gen *self = ctx->self;
-  if (self->next >= conf->rows) return MR_POLL_END;
-  self->rng = rig_hash(self->rng + (uint64_t)conf->seed);
-  if (conf->pause && self->rng % (uint64_t)conf->pause == 0) {
-    ctx->wake_ns = ctx->now_ns + self->rng % 50000;
-    return MR_POLL_IDLE;
+  uint64_t turn;
+  if (conf->grab) {
+    turn = mr_source_next_turn(ctx);
+    if (turn == MR_TURN_NONE) return false;
+  } else {
+    turn = self->turn + ctx->instance;
+    if (!mr_source_turn(ctx, turn)) return false;
+    self->turn += ctx->takers;
   }
-  uint32_t want = 1 + (uint32_t)(self->rng >> 16) % (uint32_t)conf->max, n = 0;
-  if (want > ctx->row_max) want = ctx->row_max;
-  struct mr_batch *b = mr_emit_open(ctx, MR_OUT_MAIN);
-  bool room = true;
-  while (room && n < want && self->next < conf->rows) {
+  if (turn > (uint64_t)conf->rows / (uint64_t)conf->turn) return false;
+  self->next = (int64_t)turn * conf->turn;
+  self->end = self->next + conf->turn < conf->rows ? self->next + conf->turn : conf->rows;
+  return self->begun = true;
+}
+
+static void gen_rows(struct mr_op_ctx *ctx, struct mr_batch *b, uint32_t want) {
+  const struct conf *conf = ctx->conf;
+  struct rig_gen *self = ctx->self;
+  static const char raw[65536] = "raw";
+  bool turns = ctx->node->instance_cnt > 1;
+  int64_t line = 1 + (turns ? self->next % conf->turn : self->next);
+  uint32_t n = 0;
+  for (; n < want && self->next < self->end; self->next++, self->made++, line++) {
     struct rig_row row;
     if (rig_make_row(conf->seed, conf->bad, self->next, &row)) {
       put_row(ctx->pools[MR_OUT_MAIN], b, n++, &row);
     } else {
-      static const char raw[65536] = "raw";
-      room = mr_source_reject(ctx, 3001, "malformed", "gen", (uint64_t)self->next, 1, raw,
-                              (uint32_t)conf->raw, (uint64_t)conf->raw);
-      if (!room) break;
+      if (!mr_source_reject(ctx, 3001, "malformed", "gen", (uint64_t)self->next, (uint64_t)line,
+                            raw, (uint32_t)conf->raw, (uint64_t)conf->raw))
+        break;
       self->bad++;
     }
-    self->next++;
   }
   b->msg.row_cnt = n;
-  if (n)
-    mr_source_emit(ctx, b, false, NULL);
+}
+
+static enum mr_poll gen_poll(struct mr_op_ctx *ctx) {
+  const struct conf *conf = ctx->conf;
+  struct rig_gen *self = ctx->self;
+  bool turns = ctx->node->instance_cnt > 1;
+  if (!turns) self->end = conf->rows;
+  if (!turns && self->next == self->end) return MR_POLL_END;
+  self->rng = rig_hash(self->rng + (uint64_t)conf->seed + ctx->instance);
+  if (conf->pause && self->rng % (uint64_t)conf->pause == 0 && !ctx->stop) {
+    ctx->wake_ns = ctx->now_ns + self->rng % 50000;
+    return MR_POLL_IDLE;
+  }
+  if (turns && !self->begun && !gen_turn(ctx)) return MR_POLL_END;
+  uint32_t want = 1 + (uint32_t)(self->rng >> 16) % (uint32_t)conf->max;
+  if (want > ctx->row_max) want = ctx->row_max;
+  struct mr_batch *b = mr_emit_open(ctx, MR_OUT_MAIN);
+  gen_rows(ctx, b, want);
+  /* now and then it does not know yet that this is the end, and sends an empty batch after it */
+  bool ends = turns && self->next == self->end && (!b->msg.row_cnt || self->rng >> 60);
+  if (ends) mr_source_turn_end(ctx, (uint64_t)conf->turn);
+  if (ends) self->begun = false;
+  if (b->msg.row_cnt || ends)
+    mr_source_emit(ctx, b, MR_ET_UNKNOWN, NULL);
   else
     mr_emit_cancel(ctx, MR_OUT_MAIN, b);
   return MR_POLL_ROWS;
@@ -537,6 +570,12 @@ static int errs_plan(struct mr_op_plan *p) {
 
 static void errs_process(struct mr_op_ctx *ctx, const struct mr_view *in) {
   struct rig_errs *self = ctx->self;
+  const int64_t *pos = MR_COL(in, 4, int64_t), *line = MR_COL(in, 5, int64_t);
+  const uint64_t *has = in->cols[5].valid;
+  uint64_t all[MR_BATCH_WORDS];
+  const uint64_t *sel = mr_view_sel(in, all);
+  MR_BITMAP_EACH(sel, mr_bitmap_words(in->row_cnt), row)
+  if (!has || mr_bit_get(has, (uint32_t)row)) self->misplaced += line[row] != pos[row] + 1;
   self->rows += in->sel_cnt;
   ctx->counts.rows_out += in->sel_cnt;
 }
@@ -559,6 +598,7 @@ static const struct mr_op gen_op = {.name = "gen",
                                     .help = "a test's source",
                                     .abi = MR_OP_ABI,
                                     .kind = MR_OP_SOURCE,
+                                    .flags = MR_OP_TURNS,
                                     .opts = gen_opts,
                                     .conf_sz = sizeof(struct conf),
                                     .self_sz = sizeof(struct rig_gen),

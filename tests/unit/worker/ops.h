@@ -9,17 +9,14 @@
  * where s is a text of id, so that memory that was reused too early shows. Sources make row n from
  * (seed, n) alone, so a test can make the same rows again.
  *
- *   source gen      rows, seed, max (rows per batch), bad (every such row is malformed), pause
- *   step   pass     emits its input
- *   step   kpass    the same, keyed
- *   step   split    keeps rows by a hash of id; the others go to NODE.rest
- *   step   shift    adds 1 to key: an own column beside the input's, emitted in parts
- *   step   copy     copies rows into own batches of at most `piece` rows
- *   step   spoil    rejects rows by a hash of id
- *   step   tally    keyed windows: per (window, key) one derived row with the sum of ids
- *   sink   collect  keeps what arrives; needs `drains` drains per view
- *   sink   errs     counts error rows
- *   sink   dead_letter  the planner's; counts */
+ *   source gen      rows, seed, max (rows per batch), bad (every such row is malformed), pause;
+ * with several instances each makes turns of `turn` rows, with `grab` the next free one step   pass
+ * emits its input step   kpass    the same, keyed step   split    keeps rows by a hash of id; the
+ * others go to NODE.rest step   shift    adds 1 to key: an own column beside the input's, emitted
+ * in parts step   copy     copies rows into own batches of at most `piece` rows step   spoil
+ * rejects rows by a hash of id step   tally    keyed windows: per (window, key) one derived row
+ * with the sum of ids sink   collect  keeps what arrives; needs `drains` drains per view sink errs
+ * counts error rows sink   dead_letter  the planner's; counts */
 
 #include "graph/op.h"
 #include "worker/ctx.h"
@@ -29,8 +26,10 @@ struct rig_row {
 };
 
 struct rig_gen { /* self of gen */
-  int64_t next, bad;
-  uint64_t rng;
+  int64_t made, bad;
+  int64_t next, end; /* rows of this turn */
+  uint64_t rng, turn;
+  bool begun;
 };
 
 struct rig_seen { /* a row at a sink */
@@ -49,6 +48,7 @@ struct rig_collect { /* self of collect */
 
 struct rig_errs { /* self of errs and dead_letter */
   uint64_t rows, finished;
+  uint64_t misplaced; /* rows of a source whose line is not their position + 1 */
 };
 
 struct rig_cell {
