@@ -171,6 +171,7 @@ static void deliver(struct mr_instance *from, const struct mr_edge *edge,
   if (to->keep) {
     mr_worker_switch(from->worker, to);
     mr_instance_keep(to, edge->input, view);
+    if (given) mr_batch_release(from->worker, given); /* its rows are copied */
     mr_worker_switch(from->worker, from);
     return;
   }
