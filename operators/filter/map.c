@@ -48,10 +48,18 @@ static const struct mr_opt map_opts[] = {
 
 /* ---- plan ---- */
 
+struct map_item { /* one expression of set or select, and its columns */
+  const struct mr_opt_named_expr *of;
+  struct mr_op_member *members;
+  uint32_t cnt;
+};
+
 struct map_maker {
   struct mr_op_plan *p;
   struct map_data *data;
   struct mr_schema *schema;
+  const struct map_item *set, *select;
+  uint32_t set_cnt, select_cnt;
 };
 
 static void add_column(struct map_maker *m, const char *name, int32_t from,
@@ -74,39 +82,67 @@ static bool is_dropped(const struct map_conf *conf, const char *name) {
   return false;
 }
 
-static const struct mr_opt_named_expr *find_set(const struct map_conf *conf, const char *name) {
-  for (uint32_t i = 0; i < conf->set.cnt; i++)
-    if (!strcmp(conf->set.items[i].name, name)) return &conf->set.items[i];
+static const struct map_item *find_set(const struct map_maker *m, const char *name) {
+  for (uint32_t i = 0; i < m->set_cnt; i++)
+    if (!strcmp(m->set[i].of->name, name)) return &m->set[i];
   return NULL;
 }
 
-static bool add_expression(struct map_maker *m, const struct mr_opt_named_expr *item) {
-  const struct mr_expr *e = mr_op_expr(m->p, &item->expr, MR_TYPE_NONE);
+static bool add_member(struct map_maker *m, const struct mr_opt_named_expr *item,
+                       const struct mr_op_member *member) {
+  struct mr_expr_scope scope = {.schema = m->p->in, .name = m->p->node->name};
+  const struct mr_expr *e = mr_op_compile(m->p, &item->expr, member->ast, &scope);
   if (!e) return false;
   if (e->field.type == MR_TYPE_NONE) {
     mr_op_error(m->p, item->expr.at, 2001, "%s is NULL in every row and has no type; cast it",
-                item->name);
+                member->name);
     return false;
   }
-  add_column(m, item->name, e->column, e, false);
+  add_column(m, member->name, e->column, e, false);
+  m->schema->fields[m->schema->cnt - 1].outer = member->outer;
   return true;
+}
+
+static bool add_expression(struct map_maker *m, const struct map_item *item) {
+  for (uint32_t i = 0; i < item->cnt; i++)
+    if (!add_member(m, item->of, &item->members[i])) return false;
+  return item->cnt > 0;
+}
+
+/* Parses the expressions and takes structs apart. */
+static struct map_item *parse_items(struct mr_op_plan *p, const struct mr_opt_exprs *exprs,
+                                    uint32_t *col_cnt) {
+  struct map_item *items = MR_NEW(p->arena, struct map_item, exprs->cnt + 1);
+  for (uint32_t i = 0; i < exprs->cnt; i++) {
+    items[i].of = &exprs->items[i];
+    struct mr_ast *ast = mr_op_parse(p, &exprs->items[i].expr);
+    if (ast) items[i].cnt = mr_op_members(p, items[i].of, ast, &items[i].members);
+    *col_cnt += items[i].cnt;
+  }
+  return items;
 }
 
 static bool plan_set(struct map_maker *m, const struct map_conf *conf) {
   const struct mr_schema *in = m->p->in;
   bool ok = true;
   for (uint32_t c = 0; c < in->visible_cnt; c++) {
-    const char *name = in->fields[c].name;
-    const struct mr_opt_named_expr *item = find_set(conf, name);
+    const struct mr_field *f = &in->fields[c];
+    const char *name = f->outer ? f->outer : f->name;
+    const struct map_item *item = find_set(m, name);
+    if (item && f->outer && !mr_schema_opens(in, c)) continue;
     if (item)
       ok &= add_expression(m, item);
     else if (!is_dropped(conf, name))
-      add_column(m, name, (int32_t)c, NULL, false);
+      add_column(m, f->name, (int32_t)c, NULL, false);
   }
-  for (uint32_t i = 0; i < conf->set.cnt; i++)
-    if (mr_schema_find(in, conf->set.items[i].name, strlen(conf->set.items[i].name)) < 0)
-      ok &= add_expression(m, &conf->set.items[i]);
-  for (uint32_t i = 0; i < conf->drop.cnt; i++) ok &= mr_op_column(m->p, &conf->drop.items[i]) >= 0;
+  for (uint32_t i = 0; i < m->set_cnt; i++) {
+    const char *name = m->set[i].of->name;
+    if (mr_schema_find(in, name, strlen(name)) < 0 && !mr_schema_has_struct(in, name))
+      ok &= add_expression(m, &m->set[i]);
+  }
+  for (uint32_t i = 0; i < conf->drop.cnt; i++)
+    ok &= mr_schema_has_struct(in, conf->drop.items[i].text) ||
+          mr_op_column(m->p, &conf->drop.items[i]) >= 0;
   return ok;
 }
 
@@ -130,16 +166,23 @@ static int map_plan(struct mr_op_plan *p) {
                        "select makes the row anew; it cannot stand beside set or drop");
   if (!conf->select.cnt && !conf->set.cnt && !conf->drop.cnt)
     return mr_op_error(p, NULL, 1004, "map needs set, select or drop");
-  uint32_t max = p->in->cnt + conf->set.cnt + conf->select.cnt + 1;
+  uint32_t max = p->in->cnt + 1;
+  struct map_item *set = parse_items(p, &conf->set, &max);
+  struct map_item *select = parse_items(p, &conf->select, &max);
   struct map_data *data = MR_NEW(p->arena, struct map_data, 1);
   data->cols = MR_NEW(p->arena, struct map_col, max);
   data->exprs = MR_NEW(p->arena, const struct mr_expr *, max);
-  struct map_maker m = {p, data, mr_op_schema(p, max)};
+  struct map_maker m = {.p = p,
+                        .data = data,
+                        .schema = mr_op_schema(p, max),
+                        .set = set,
+                        .select = select,
+                        .set_cnt = conf->set.cnt,
+                        .select_cnt = conf->select.cnt};
   m.schema->cnt = 0;
   bool ok = true;
   if (conf->select.cnt)
-    for (uint32_t i = 0; i < conf->select.cnt; i++)
-      ok &= add_expression(&m, &conf->select.items[i]);
+    for (uint32_t i = 0; i < m.select_cnt; i++) ok &= add_expression(&m, &select[i]);
   else
     ok = plan_set(&m, conf);
   if (!ok) return MR_ERR_CONF;

@@ -9,7 +9,7 @@
 
 #define SCALAR_MAX 64u /* bytes of a value that is no text */
 #define SLACK      16u /* bytes that a copy may write beyond its text */
-#define PIECE_MAX  (MR_NAME_MAX + SCALAR_MAX + 16u)
+#define PIECE_MAX  (2 * MR_NAME_MAX + SCALAR_MAX + 24u)
 
 _Static_assert(SCALAR_MAX >= MR_TEXT_DURATION_SZ + 2 && SCALAR_MAX >= MR_TEXT_TIMESTAMP_SZ + 2 &&
                    SCALAR_MAX >= MR_TEXT_DOUBLE_SZ && SCALAR_MAX >= MR_TEXT_INT64_SZ,
@@ -21,6 +21,9 @@ enum stage { WHOLE, FIELD, IN_STRING, IN_LIST, IN_LIST_STRING, IN_RAW };
 struct column {
   char key[MR_NAME_MAX + 5]; /* ,"name": */
   uint32_t key_len;
+  uint32_t open_len; /* the first member of a struct: what comes before its key; else 0 */
+  const char *open;  /* ,"struct":{ */
+  bool inner, last;  /* a member of a struct; its last one */
   uint32_t idx;
   enum mr_type type, elem;
   const struct mr_enum *codes;
@@ -271,6 +274,25 @@ static size_t row_max(const struct writer *w, uint32_t row) {
   return sz;
 }
 
+/* The key of a member, without the comma where it is the first one of its struct. */
+static char *put_member_key(char *out, const struct column *col, bool first) {
+  memcpy(out, col->key + first, col->key_len - first);
+  return out + col->key_len - first;
+}
+
+static char *put_member(char *out, const struct writer *w, const struct column *col, uint32_t row,
+                        bool leave_out) {
+  const struct mr_col *c = &w->view->cols[col->idx];
+  memcpy(out, col->open, col->open_len);
+  out += col->open_len;
+  if (!leave_out) {
+    out = put_member_key(out, col, out[-1] == '{');
+    out = is_null(c, row) ? put_null(out) : put_value(out, w, col, c, row);
+  }
+  if (col->last) *out++ = '}';
+  return out;
+}
+
 static char *put_row(char *out, const struct writer *w, uint32_t row) {
   const struct mr_json_encoder *enc = w->enc;
   if (enc->raw_col >= 0) {
@@ -285,6 +307,10 @@ static char *put_row(char *out, const struct writer *w, uint32_t row) {
     const struct column *col = &enc->cols[i];
     const struct mr_col *c = &w->view->cols[col->idx];
     bool null = is_null(c, row);
+    if (__builtin_expect(col->inner, 0)) {
+      out = put_member(out, w, col, row, left_out(w, col, columns, null));
+      continue;
+    }
     if (left_out(w, col, columns, null)) continue;
     memcpy(out, col->key, sizeof col->key);
     out += col->key_len;
@@ -320,11 +346,23 @@ static void begin_field(char **out, const struct writer *w, const struct column 
   bool null = is_null(c, cur->row);
   uint32_t next = cur->col + 1;
   cur->col = next;
+  if (col->open_len) {
+    memcpy(*out, col->open, col->open_len);
+    if (!cur->some) **out = '{';
+    *out += col->open_len;
+    cur->some = cur->open = true;
+    cur->inner_some = false;
+  }
   if (left_out(w, col, columns_of(w, cur->row), null)) return;
-  memcpy(*out, col->key, col->key_len);
-  if (!cur->some) **out = '{';
+  if (col->inner) {
+    *out = put_member_key(*out, col, !cur->inner_some);
+    cur->inner_some = true;
+  } else {
+    memcpy(*out, col->key, col->key_len);
+    if (!cur->some) **out = '{';
+    *out += col->key_len;
+  }
   cur->some = true;
-  *out += col->key_len;
   if (null) {
     *out = put_null(*out);
   } else if (col->type == MR_TYPE_STRING) {
@@ -417,6 +455,9 @@ static char *put_cut(char *out, const char *end, const struct writer *w) {
       return out;
     } else if (cur->stage == IN_LIST) {
       step_list(&out, end, w, &enc->cols[cur->col]);
+    } else if (cur->open && enc->cols[cur->col - 1].last) {
+      *out++ = '}';
+      cur->open = false;
     } else if (cur->col < enc->col_cnt) {
       begin_field(&out, w, &enc->cols[cur->col]);
       continue;
@@ -437,7 +478,7 @@ static char *begin_cut(char *out, const char *end, const struct writer *w) {
   struct mr_json_cursor *cur = w->cursor;
   cur->stage = w->enc->raw_col >= 0 ? IN_RAW : FIELD;
   cur->col = cur->elem = cur->off = 0;
-  cur->some = false;
+  cur->some = cur->open = false;
   return put_cut(out, end, w);
 }
 
@@ -489,6 +530,21 @@ static void init_codes(struct mr_arena *arena, struct column *col) {
   col->code_lens = lens;
 }
 
+/* What a column is in the struct of its field; outer: of the column before. Returns the field's. */
+static const char *init_struct(struct mr_arena *arena, const struct mr_field *f, const char *outer,
+                               struct column *col) {
+  bool goes_on = f->outer && outer && strcmp(f->outer, outer) == 0;
+  col->open = "";
+  if (outer && !goes_on) col[-1].last = true;
+  if (!f->outer) return NULL;
+  col->inner = true;
+  if (!goes_on) {
+    col->open = mr_arena_printf(arena, ",\"%s\":{", f->outer);
+    col->open_len = (uint32_t)strlen(col->open);
+  }
+  return f->outer;
+}
+
 const struct mr_json_encoder *mr_json_encoder_create(struct mr_arena *arena,
                                                      const struct mr_json_encode_conf *conf,
                                                      struct mr_error *err) {
@@ -506,6 +562,7 @@ const struct mr_json_encoder *mr_json_encoder_create(struct mr_arena *arena,
   enc->kinds = conf->nulls_own ? schema->kinds : NULL;
   enc->raw_col = conf->raw_col;
   enc->fixed_max = sizeof enc->cols->key + 4;
+  const char *outer = NULL; /* the struct of the column before */
   for (uint32_t i = 0; i < schema->visible_cnt; i++) {
     const struct mr_field *f = &schema->fields[i];
     if (conf->skip && conf->skip[i]) continue;
@@ -521,7 +578,10 @@ const struct mr_json_encoder *mr_json_encoder_create(struct mr_arena *arena,
     col->elem = f->elem;
     col->codes = f->codes;
     if (f->codes) init_codes(arena, col);
-    enc->fixed_max += col->key_len + (f->codes ? longest_code(col) : SCALAR_MAX);
+    outer = init_struct(arena, f, outer, col);
+    enc->fixed_max +=
+        col->open_len + 1 + col->key_len + (f->codes ? longest_code(col) : SCALAR_MAX);
   }
+  if (outer) enc->cols[enc->col_cnt - 1].last = true;
   return enc;
 }

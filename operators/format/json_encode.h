@@ -33,6 +33,8 @@ struct mr_json_cursor {
   uint32_t off;      /* byte of a string, */
   uint8_t stage;     /* part of the value, 0 when no row is cut */
   bool some;         /* a field of the cut row is written */
+  bool open;         /* a struct of it is open, */
+  bool inner_some;   /* and has a member */
   uint64_t nan_null; /* NaN and infinities written as null, added up */
   uint64_t rows;     /* rows written whole, added up */
 };

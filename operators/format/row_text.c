@@ -124,9 +124,24 @@ static const struct mr_str *raw_line(const struct mr_schema *schema, const uint8
   return NULL;
 }
 
+/* Ends the struct that is open and begins the next, where they differ. */
+static void put_struct(struct out *o, const char **outer, const char *next, bool *some) {
+  if (*outer && (!next || strcmp(*outer, next) != 0)) {
+    put(o, "}", 1);
+    *outer = NULL;
+  }
+  if (*outer || !next) return;
+  if (*some) put(o, ",", 1);
+  put_string(o, next, strlen(next));
+  put(o, ":{", 2);
+  *outer = next;
+  *some = false;
+}
+
 size_t mr_format_row_text(const struct mr_schema *schema, const uint8_t *base,
                           const struct mr_view *view, uint32_t row, char *buf, size_t sz) {
   struct out o = {.p = buf, .sz = sz};
+  const char *outer = NULL;
   bool some = false;
   const struct mr_str *raw = raw_line(schema, base, view, row);
   if (raw) {
@@ -138,12 +153,14 @@ size_t mr_format_row_text(const struct mr_schema *schema, const uint8_t *base,
     const struct mr_field *field = &schema->fields[c];
     const struct mr_col *col = &view->cols[c];
     if (!col->data) continue;
+    put_struct(&o, &outer, field->outer, &some);
     if (some) put(&o, ",", 1);
     some = true;
     put_string(&o, field->name, strlen(field->name));
     put(&o, ":", 1);
     put_field(&o, field, col, base, row);
   }
+  put_struct(&o, &outer, NULL, &some);
   put(&o, "}", 1);
   return o.full ? 0 : o.len;
 }

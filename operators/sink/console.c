@@ -32,7 +32,8 @@ struct console_conf {
 
 struct console_plan {
   uint32_t col_cnt;
-  uint32_t *cols; /* of the input */
+  uint32_t *cols; /* of the input: of a struct its first member, */
+  uint32_t *ends; /* and what is behind its last one */
   const char **names;
   uint32_t text_sz; /* bytes of all cells */
 };
@@ -93,16 +94,22 @@ static int console_plan(struct mr_op_plan *p) {
   const struct mr_schema *in = p->in;
   struct console_plan *data = MR_NEW(p->arena, struct console_plan, 1);
   data->cols = MR_NEW(p->arena, uint32_t, in->cnt + 1);
+  data->ends = MR_NEW(p->arena, uint32_t, in->cnt + 1);
   data->names = MR_NEW(p->arena, const char *, in->cnt + 1);
   for (uint32_t c = in->visible_cnt; c < in->cnt && !data->col_cnt; c++)
     if (strcmp(in->fields[c].name, "raw") == 0) { /* `any`: the line as it came */
       data->cols[data->col_cnt] = c;
+      data->ends[data->col_cnt] = c + 1;
       data->names[data->col_cnt++] = "value";
     }
   if (!data->col_cnt)
-    for (uint32_t c = 0; c < in->visible_cnt; c++) {
+    for (uint32_t c = 0; c < in->visible_cnt; c = data->ends[data->col_cnt++]) {
+      const struct mr_field *f = &in->fields[c];
+      uint32_t end = c;
+      while (f->outer && !mr_schema_closes(in, end)) end++;
       data->cols[data->col_cnt] = c;
-      data->names[data->col_cnt++] = in->fields[c].name;
+      data->ends[data->col_cnt] = end + 1;
+      data->names[data->col_cnt] = f->outer ? f->outer : f->name;
     }
   uint64_t cells = (uint64_t)conf->rows * data->col_cnt;
   uint64_t text = cells * (conf->truncate ? MR_CONSOLE_CUT_SZ : 4 * MR_CONSOLE_CUT_SZ);
@@ -118,7 +125,8 @@ static void console_need(const struct mr_op_plan *p, const bool *const out_need[
                          bool *in_need) {
   const struct console_plan *data = p->data;
   (void)out_need;
-  for (uint32_t i = 0; i < data->col_cnt; i++) in_need[data->cols[i]] = true;
+  for (uint32_t i = 0; i < data->col_cnt; i++)
+    for (uint32_t c = data->cols[i]; c < data->ends[i]; c++) in_need[c] = true;
 }
 
 /* ---- memory ---- */
@@ -171,15 +179,15 @@ static void keep_cell(struct console *self, const struct mr_op_ctx *ctx, const s
                       uint32_t row, uint32_t i) {
   const struct console_conf *conf = ctx->conf;
   const struct console_plan *plan = ctx->data;
-  const struct mr_field *field = &ctx->node->op_plan.in->fields[plan->cols[i]];
+  const struct mr_field *fields = &ctx->node->op_plan.in->fields[plan->cols[i]];
   struct cell *cell = &self->cells[self->kept_cnt * plan->col_cnt + i];
   uint32_t left = plan->text_sz - self->text_used;
   /* every cell after this one must still find room for a short text */
   uint32_t after = (uint32_t)(conf->rows * plan->col_cnt) - self->kept_cnt * plan->col_cnt - i - 1;
   uint32_t cap = left - after * MR_CONSOLE_CUT_SZ;
   cell->off = self->text_used;
-  cell->len = mr_console_cell(field, &in->cols[plan->cols[i]], ctx->region->base, row,
-                              conf->truncate, self->text + cell->off, cap);
+  cell->len = mr_console_cell(fields, &in->cols[plan->cols[i]], plan->ends[i] - plan->cols[i],
+                              ctx->region->base, row, conf->truncate, self->text + cell->off, cap);
   cell->width = mr_console_width(self->text + cell->off, cell->len);
   self->text_used += cell->len;
   if (cell->width > self->widths[i]) self->widths[i] = cell->width;

@@ -222,15 +222,25 @@ static uint32_t cut_text(char *p, uint32_t len, bool full) {
   return keep + 3;
 }
 
-uint32_t mr_console_cell(const struct mr_field *field, const struct mr_col *col,
+static void put_column(struct out *o, const struct mr_field *field, const struct mr_col *col,
+                       const uint8_t *base, uint32_t row) {
+  if (col->valid && !mr_bit_get(col->valid, row))
+    put(o, "NULL", 4);
+  else if (field->type == MR_TYPE_LIST)
+    put_list(o, field, (const struct mr_list *)col->data + row, base);
+  else
+    put_value(o, field->type, field->codes, col->data, base, row, false);
+}
+
+uint32_t mr_console_cell(const struct mr_field *fields, const struct mr_col *cols, uint32_t cnt,
                          const uint8_t *base, uint32_t row, bool cut, char *buf, uint32_t cap) {
   struct out o = {.p = buf, .cap = (cut && cap > CUT_LOOK ? CUT_LOOK : cap) - 3};
-  if (col->valid && !mr_bit_get(col->valid, row))
-    put(&o, "NULL", 4);
-  else if (field->type == MR_TYPE_LIST)
-    put_list(&o, field, (const struct mr_list *)col->data + row, base);
-  else
-    put_value(&o, field->type, field->codes, col->data, base, row, false);
+  if (fields->outer) put(&o, "{", 1);
+  for (uint32_t i = 0; i < cnt && !o.full; i++) {
+    if (i) put(&o, ", ", 2);
+    put_column(&o, &fields[i], &cols[i], base, row);
+  }
+  if (fields->outer) put(&o, "}", 1);
   if (cut) return cut_text(buf, o.len, o.full);
   if (o.full) {
     memcpy(buf + o.len, "...", 3);

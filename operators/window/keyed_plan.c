@@ -13,7 +13,9 @@ struct maker {
   const struct mr_keyed_conf *conf;
   struct mr_keyed_plan *plan;
   struct mr_opt_exprs select;
-  struct mr_ast **asts; /* by output expression */
+  struct mr_ast **asts;          /* by output expression */
+  struct mr_op_member **members; /* by output expression: its columns, */
+  uint32_t *member_cnts;         /* and how many */
   struct mr_agg_list calls;
   const struct mr_opt_expr **call_text; /* by call: the expression that it stands in */
 };
@@ -195,36 +197,62 @@ static void make_inner(struct maker *m) {
 }
 
 static bool is_taken(const struct mr_schema *s, const char *name) {
-  for (uint32_t i = 0; i < s->cnt; i++)
-    if (strcmp(s->fields[i].name, name) == 0) return true;
+  for (uint32_t i = 0; i < s->cnt; i++) {
+    const struct mr_field *f = &s->fields[i];
+    if (strcmp(f->outer ? f->outer : f->name, name) == 0) return true;
+  }
   return false;
 }
 
+static int make_member(struct maker *m, const struct mr_opt_named_expr *item,
+                       const struct mr_op_member *member, struct mr_schema *out) {
+  struct mr_op_plan *p = m->p;
+  struct mr_expr_scope scope = {
+      .schema = m->plan->inner, .name = p->node->name, .input = p->in, .flags = MR_EXPR_NO_RECORD};
+  const struct mr_expr *e = mr_op_compile(p, &item->expr, member->ast, &scope);
+  if (!e) return MR_ERR_CONF;
+  if (e->field.type == MR_TYPE_NONE)
+    return mr_op_error(p, item->expr.at, MR_CODE_WRONG_TYPE,
+                       "%s is NULL in every row and has no type; cast it", member->name);
+  m->plan->selects[m->plan->select_cnt++] = e;
+  out->fields[out->cnt] = e->field;
+  out->fields[out->cnt].name = member->name;
+  out->fields[out->cnt].outer = member->outer;
+  out->fields[out->cnt++].hidden = false;
+  return MR_OK;
+}
+
+/* The columns of one expression of select. */
 static int make_select(struct maker *m, uint32_t i, struct mr_schema *out) {
   struct mr_op_plan *p = m->p;
   const struct mr_opt_named_expr *item = &m->select.items[i];
-  struct mr_expr_scope scope = {
-      .schema = m->plan->inner, .name = p->node->name, .input = p->in, .flags = MR_EXPR_NO_RECORD};
   if (is_taken(out, item->name))
     return mr_op_error(
         p, item->name_at, MR_CODE_KEYS_CLASH,
         "%s is there already: window_start, window_end and the keys go before select", item->name);
-  const struct mr_expr *e = mr_op_compile(p, &item->expr, m->asts[i], &scope);
-  if (!e) return MR_ERR_CONF;
-  if (e->field.type == MR_TYPE_NONE)
-    return mr_op_error(p, item->expr.at, MR_CODE_WRONG_TYPE,
-                       "%s is NULL in every row and has no type; cast it", item->name);
-  m->plan->selects[m->plan->select_cnt++] = e;
-  out->fields[out->cnt] = e->field;
-  out->fields[out->cnt].name = item->name;
-  out->fields[out->cnt++].hidden = false;
-  return MR_OK;
+  int rc = m->member_cnts[i] ? MR_OK : MR_ERR_CONF;
+  for (uint32_t k = 0; k < m->member_cnts[i]; k++)
+    if (make_member(m, item, &m->members[i][k], out)) rc = MR_ERR_CONF;
+  return rc;
+}
+
+/* Takes structs apart; returns how many columns select makes. */
+static uint32_t find_members(struct maker *m) {
+  uint32_t sum = 0;
+  m->members = MR_NEW(m->p->arena, struct mr_op_member *, m->select.cnt + 1);
+  m->member_cnts = MR_NEW(m->p->arena, uint32_t, m->select.cnt + 1);
+  for (uint32_t i = 0; i < m->select.cnt; i++) {
+    m->member_cnts[i] = mr_op_members(m->p, &m->select.items[i], m->asts[i], &m->members[i]);
+    sum += m->member_cnts[i];
+  }
+  return sum;
 }
 
 static int make_output(struct maker *m) {
   struct mr_op_plan *p = m->p;
   struct mr_keyed_plan *plan = m->plan;
-  struct mr_schema *out = mr_op_schema(p, 3 + p->key_cnt + m->select.cnt);
+  uint32_t select_cnt = find_members(m);
+  struct mr_schema *out = mr_op_schema(p, 3 + p->key_cnt + select_cnt);
   int rc = MR_OK;
   out->cnt = 0;
   if (plan->windowed) put_times(out);
@@ -236,7 +264,7 @@ static int make_output(struct maker *m) {
                        p->in->fields[p->key_cols[k]].name);
   put_keys(m, out);
   plan->head_cnt = out->cnt;
-  plan->selects = MR_NEW(p->arena, const struct mr_expr *, m->select.cnt + 1);
+  plan->selects = MR_NEW(p->arena, const struct mr_expr *, select_cnt + 1);
   for (uint32_t i = 0; i < m->select.cnt; i++)
     if (make_select(m, i, out)) rc = MR_ERR_CONF;
   if (out->cnt >= MR_COLUMNS_MAX)

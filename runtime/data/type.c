@@ -46,9 +46,31 @@ enum mr_type mr_type_by_name(const char *name, enum mr_type *elem) {
 int32_t mr_schema_find(const struct mr_schema *schema, const char *name, size_t len) {
   for (uint32_t i = 0; i < schema->visible_cnt; i++) {
     const char *have = schema->fields[i].name;
+    if (schema->fields[i].outer) continue;
     if (strncmp(have, name, len) == 0 && have[len] == 0) return (int32_t)i;
   }
   return -1;
+}
+
+bool mr_schema_has_struct(const struct mr_schema *schema, const char *name) {
+  for (uint32_t i = 0; i < schema->visible_cnt; i++)
+    if (schema->fields[i].outer && strcmp(schema->fields[i].outer, name) == 0) return true;
+  return false;
+}
+
+static bool same_outer(const struct mr_field *a, const struct mr_field *b) {
+  if (!a->outer || !b->outer) return a->outer == b->outer;
+  return strcmp(a->outer, b->outer) == 0;
+}
+
+bool mr_schema_opens(const struct mr_schema *schema, uint32_t col) {
+  const struct mr_field *f = &schema->fields[col];
+  return f->outer && (col == 0 || !same_outer(f, f - 1));
+}
+
+bool mr_schema_closes(const struct mr_schema *schema, uint32_t col) {
+  const struct mr_field *f = &schema->fields[col];
+  return f->outer && (col + 1 == schema->visible_cnt || !same_outer(f, f + 1));
 }
 
 static bool codes_equal(const struct mr_enum *a, const struct mr_enum *b) {
@@ -64,7 +86,7 @@ bool mr_schema_equal(const struct mr_schema *a, const struct mr_schema *b) {
   for (uint32_t i = 0; i < a->cnt; i++) {
     const struct mr_field *x = &a->fields[i], *y = &b->fields[i];
     if (x->type != y->type || x->elem != y->elem || strcmp(x->name, y->name) != 0) return false;
-    if (!codes_equal(x->codes, y->codes)) return false;
+    if (!codes_equal(x->codes, y->codes) || !same_outer(x, y)) return false;
   }
   return true;
 }

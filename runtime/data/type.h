@@ -81,6 +81,8 @@ struct mr_field {
   const struct mr_enum *codes; /* an enum column, or a list of enum: its values; else NULL */
   bool optional;               /* rows may be NULL */
   bool hidden;                 /* carried, but no column of the user's: raw, carried event time */
+  const char *outer; /* the struct that it is a member of, beside its other members; NULL: none.
+                        A struct is written as one object; no expression reads its members */
 };
 
 /* Rows of several kinds in one stream: which columns each kind has. The others are NULL in it. */
@@ -123,8 +125,13 @@ const char *mr_type_name(enum mr_type type);
 const char *mr_field_type_text(const struct mr_field *field, char *buf, size_t sz);
 /* MR_TYPE_NONE when the name is no type; "list<T>" gives MR_TYPE_LIST and *elem. */
 enum mr_type mr_type_by_name(const char *name, enum mr_type *elem);
-/* Index of a visible column, or -1. */
+/* Index of a visible column, or -1. Members of structs are not found. */
 int32_t mr_schema_find(const struct mr_schema *schema, const char *name, size_t len);
+/* True when a visible struct has the name. */
+bool mr_schema_has_struct(const struct mr_schema *schema, const char *name);
+/* Whether a visible column is the first or the last member of a struct. */
+bool mr_schema_opens(const struct mr_schema *schema, uint32_t col);
+bool mr_schema_closes(const struct mr_schema *schema, uint32_t col);
 /* Same names, types and values in the same order. */
 bool mr_schema_equal(const struct mr_schema *a, const struct mr_schema *b);
 

@@ -199,3 +199,61 @@ void mr_ast_columns(const struct mr_ast *ast, enum mr_type want, mr_ast_column_f
   struct walk w = {fn, ctx};
   visit(&w, ast->root, want == MR_TYPE_INT64 ? MR_TYPE_DOUBLE : want);
 }
+
+/* ---- structs ---- */
+
+#define STRUCT_NAME "named_struct"
+
+static bool is_struct(const struct ast_node *n) {
+  return n->kind == AST_CALL && strcmp(n->name, STRUCT_NAME) == 0;
+}
+
+static bool is_name(const struct ast_node *n) {
+  if (n->kind != AST_STRING || !n->name_len || n->name_len > MR_NAME_MAX) return false;
+  for (uint32_t i = 0; i < n->name_len; i++) {
+    char c = n->name[i];
+    bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+    if (!letter && !(i && c >= '0' && c <= '9')) return false;
+  }
+  return true;
+}
+
+static bool check_member(const struct ast_node *call, uint32_t i, struct mr_expr_errors *errors) {
+  const struct ast_node *name = call->args[i], *value = call->args[i + 1];
+  if (!is_name(name)) {
+    struct mr_expr_error *e = EXPR_ERROR_AT(errors, MR_EXPR_ARG_TYPE, name,
+                                            "the name of a member is wanted, in single quotes");
+    e->hint = STRUCT_NAME "('start', window_start, 'end', window_end)";
+    return false;
+  }
+  for (uint32_t k = 0; k < i; k += 2)
+    if (strcmp(call->args[k]->name, name->name) == 0) {
+      EXPR_ERROR_AT(errors, MR_EXPR_NOT_SUPPORTED, name, "a second member named %s", name->name);
+      return false;
+    }
+  if (is_struct(value)) {
+    EXPR_ERROR_AT(errors, MR_EXPR_NOT_SUPPORTED, value, "a struct inside a struct");
+    return false;
+  }
+  return true;
+}
+
+uint32_t mr_ast_members(struct mr_arena *arena, const struct mr_ast *ast,
+                        struct mr_ast_member **members, struct mr_expr_errors *errors) {
+  const struct ast_node *call = ast->root;
+  if (!is_struct(call)) return 0;
+  if (!call->arg_cnt || call->arg_cnt % 2) {
+    EXPR_ERROR_AT(errors, MR_EXPR_ARG_COUNT, call, STRUCT_NAME " takes pairs of name and value");
+    return 0;
+  }
+  struct mr_ast_member *out = MR_NEW(arena, struct mr_ast_member, call->arg_cnt / 2);
+  for (uint32_t i = 0; i < call->arg_cnt; i += 2) {
+    if (!check_member(call, i, errors)) return 0;
+    out[i / 2].name = call->args[i]->name;
+    out[i / 2].ast = MR_NEW(arena, struct mr_ast, 1);
+    *out[i / 2].ast = *ast;
+    out[i / 2].ast->root = call->args[i + 1];
+  }
+  *members = out;
+  return call->arg_cnt / 2;
+}

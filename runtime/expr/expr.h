@@ -98,6 +98,19 @@ typedef void (*mr_ast_column_fn)(void *ctx, const char *name, uint32_t off, uint
                                  enum mr_type use);
 void mr_ast_columns(const struct mr_ast *ast, enum mr_type want, mr_ast_column_fn fn, void *ctx);
 
+/* ---- structs ---- */
+
+struct mr_ast_member {
+  const char *name;
+  struct mr_ast *ast;
+};
+
+/* The members of a tree that is named_struct('name', value, ...), whose trees are parts of it; 0:
+ * it is something else, or errors were added (names that are no names or stand twice, a struct
+ * inside a struct). */
+uint32_t mr_ast_members(struct mr_arena *arena, const struct mr_ast *ast,
+                        struct mr_ast_member **members, struct mr_expr_errors *errors);
+
 /* ---- aggregates ---- */
 
 enum mr_agg_func {

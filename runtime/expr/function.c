@@ -201,6 +201,11 @@ static struct expr_node *unknown(struct compiler *c, const struct ast_node *ast)
                   "%s is an aggregate: it stands in the select of a window or group", ast->name);
     return NULL;
   }
+  if (strcmp(ast->name, "named_struct") == 0) {
+    EXPR_ERROR_AT(c->errors, MR_EXPR_NOT_SUPPORTED, ast,
+                  "named_struct makes a whole column of select; no expression reads a struct");
+    return NULL;
+  }
   struct mr_expr_error *e = expr_error(c->errors, MR_EXPR_UNKNOWN_FUNCTION, ast->op_off,
                                        ast->op_len, "no function \"%s\"", ast->name);
   const char *close = closest(c, ast->name);

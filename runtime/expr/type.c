@@ -9,7 +9,7 @@ static int32_t find_column(const struct mr_schema *s, const struct ast_node *ast
   int32_t found = mr_schema_find(s, ast->name, ast->name_len), alike = -1;
   if (found >= 0) return found;
   for (uint32_t i = 0; i < s->visible_cnt && !ast->quoted; i++) {
-    if (strcasecmp(s->fields[i].name, ast->name) != 0) continue;
+    if (s->fields[i].outer || strcasecmp(s->fields[i].name, ast->name) != 0) continue;
     if (alike >= 0) return -1; /* two that differ in case only */
     alike = (int32_t)i;
   }
@@ -26,12 +26,17 @@ static void unknown_column(struct compiler *c, const struct ast_node *ast) {
     e->hint = mr_arena_printf(c->arena, "last(%s)", ast->name);
     return;
   }
+  if (mr_schema_has_struct(s, ast->name)) {
+    EXPR_ERROR_AT(c->errors, MR_EXPR_NOT_SUPPORTED, ast,
+                  "\"%s\" is a struct: it is written, and no expression reads it", ast->name);
+    return;
+  }
   e = EXPR_ERROR_AT(c->errors, MR_EXPR_UNKNOWN_COLUMN, ast, "no column \"%s\" in %s", ast->name,
                     where);
   const char **names = MR_NEW(c->arena, const char *, s->visible_cnt + 1);
   uint32_t cnt = 0;
   for (uint32_t i = 0; i < s->visible_cnt; i++)
-    if (s->fields[i].name[0] != '$') names[cnt++] = s->fields[i].name;
+    if (s->fields[i].name[0] != '$' && !s->fields[i].outer) names[cnt++] = s->fields[i].name;
   const char *close = comp_closest(ast->name, names, cnt);
   if (close)
     e->label = mr_arena_printf(c->arena, "did you mean \"%s\"?", close);

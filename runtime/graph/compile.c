@@ -56,16 +56,39 @@ struct mr_expr *mr_op_expr(struct mr_op_plan *p, const struct mr_opt_expr *text,
   return mr_op_compile(p, text, ast, &scope);
 }
 
+uint32_t mr_op_members(struct mr_op_plan *p, const struct mr_opt_named_expr *item,
+                       struct mr_ast *ast, struct mr_op_member **members) {
+  struct mr_expr_errors errors;
+  struct mr_ast_member *parts;
+  mr_expr_errors_init(&errors, p->arena);
+  uint32_t cnt = mr_ast_members(p->arena, ast, &parts, &errors);
+  if (mr_op_report(p, &item->expr, &errors)) return 0;
+  struct mr_op_member *out = MR_NEW(p->arena, struct mr_op_member, cnt + 1);
+  *members = out;
+  if (!cnt) {
+    out[0] = (struct mr_op_member){item->name, NULL, ast};
+    return 1;
+  }
+  for (uint32_t i = 0; i < cnt; i++)
+    out[i] = (struct mr_op_member){parts[i].name, item->name, parts[i].ast};
+  return cnt;
+}
+
 int32_t mr_op_column(struct mr_op_plan *p, const struct mr_opt_string *name) {
   int32_t c = mr_schema_find(p->in, name->text, name->len);
   if (c >= 0) return c;
   const char *names[MR_COLUMNS_MAX] = {0};
-  for (uint32_t i = 0; i < p->in->visible_cnt; i++) names[i] = p->in->fields[i].name;
+  uint32_t cnt = 0;
+  for (uint32_t i = 0; i < p->in->visible_cnt; i++)
+    if (!p->in->fields[i].outer) names[cnt++] = p->in->fields[i].name;
   struct mr_diag *d = mr_diag_error(p->diags, MR_CODE_UNKNOWN_COLUMN,
                                     name->at ? mr_tree_span(name->at) : mr_tree_name_span(p->tree),
                                     "no column is named \"%s\"", name->text);
-  const char *near = mr_planner_nearest(name->text, names, p->in->visible_cnt);
-  if (near) mr_diag_label(d, "did you mean \"%s\"?", near);
+  const char *near = mr_planner_nearest(name->text, names, cnt);
+  if (mr_schema_has_struct(p->in, name->text))
+    mr_diag_label(d, "it is a struct, which is only written");
+  else if (near)
+    mr_diag_label(d, "did you mean \"%s\"?", near);
   return -1;
 }
 

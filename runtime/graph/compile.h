@@ -28,6 +28,16 @@ struct mr_expr *mr_op_compile(struct mr_op_plan *p, const struct mr_opt_expr *te
  * when errors were reported. */
 struct mr_expr *mr_op_expr(struct mr_op_plan *p, const struct mr_opt_expr *text, enum mr_type want);
 
+/* What one named expression of select or set makes: a column, or the members of a struct. */
+struct mr_op_member {
+  const char *name, *outer; /* outer: the struct, NULL: none */
+  struct mr_ast *ast;
+};
+/* Takes named_struct(...) apart; any other expression is one column of the item's name. Returns how
+ * many there are, 0 when errors were reported. */
+uint32_t mr_op_members(struct mr_op_plan *p, const struct mr_opt_named_expr *item,
+                       struct mr_ast *ast, struct mr_op_member **members);
+
 /* Index of a column of the input by an option's name, or -1 with an error ("did you mean"). */
 int32_t mr_op_column(struct mr_op_plan *p, const struct mr_opt_string *name);
 

@@ -68,6 +68,7 @@ static void put_output(struct mr_lines *out, const struct mr_plan_out *o) {
     if (!o->need[c]) continue;
     mr_lines_add(out, "%s{\"name\":", sep);
     mr_lines_json(out, f->name);
+    if (f->outer) put_text(out, "struct", f->outer);
     put_text(out, "type", mr_field_type_text(f, type, sizeof type));
     mr_lines_add(out, "%s}", f->hidden ? ",\"hidden\":true" : "");
     sep = ",";

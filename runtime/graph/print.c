@@ -54,7 +54,8 @@ static void put_schema(struct out *o, const struct mr_plan_out *out, const char 
   for (uint32_t c = 0; c < out->schema->cnt; c++) {
     const struct mr_field *f = &out->schema->fields[c];
     const char *open = out->need[c] ? "" : "(", *close = out->need[c] ? "" : ")";
-    put(o, "%s %s%s%s %s%s%s", c ? "," : "", open, f->hidden ? "." : "", f->name,
+    put(o, "%s %s%s%s%s%s %s%s%s", c ? "," : "", open, f->hidden ? "." : "",
+        f->outer ? f->outer : "", f->outer ? "." : "", f->name,
         mr_field_type_text(f, buf, sizeof buf), f->optional ? "?" : "", close);
   }
   put(o, "\n");

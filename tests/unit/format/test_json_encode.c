@@ -187,6 +187,34 @@ MR_TEST(lists_have_their_elements_and_nulls) {
   close_bench(&b);
 }
 
+MR_TEST(members_of_a_struct_stand_in_one_object) {
+  MR_UNUSED_STATE;
+  struct bench b;
+  struct mr_json_cursor cur;
+  uint64_t valid_a[1] = {1}, valid_b[1] = {2};
+  open_bench(&b);
+  b.view.row_cnt = 2;
+  int64_t *a = add(&b, (struct mr_field){"a", MR_TYPE_INT64, .outer = "s"});
+  int64_t *c = add(&b, (struct mr_field){"b", MR_TYPE_INT64, .outer = "s"});
+  int64_t *d = add(&b, (struct mr_field){"a", MR_TYPE_INT64, .outer = "t"});
+  int64_t *e = add(&b, (struct mr_field){"e", MR_TYPE_INT64});
+  for (int r = 0; r < 2; r++) a[r] = 1, c[r] = 2, d[r] = 3, e[r] = 4;
+  b.cols[0].valid = valid_a;
+  b.cols[1].valid = valid_b;
+  assert_string_equal(encode(&b, plain, 4096, &cur),
+                      "{\"s\":{\"a\":1,\"b\":null},\"t\":{\"a\":3},\"e\":4}\n"
+                      "{\"s\":{\"a\":null,\"b\":2},\"t\":{\"a\":3},\"e\":4}\n");
+  struct mr_json_encode_conf omit = {.raw_col = -1, .nulls_omit = true};
+  valid_b[0] = 0;
+  assert_string_equal(encode(&b, omit, 4096, &cur), "{\"s\":{\"a\":1},\"t\":{\"a\":3},\"e\":4}\n"
+                                                    "{\"s\":{},\"t\":{\"a\":3},\"e\":4}\n");
+  bool skip[4] = {true, false, false, true};
+  struct mr_json_encode_conf part = {.raw_col = -1, .skip = skip};
+  assert_string_equal(encode(&b, part, 4096, &cur), "{\"s\":{\"b\":null},\"t\":{\"a\":3}}\n"
+                                                    "{\"s\":{\"b\":null},\"t\":{\"a\":3}}\n");
+  close_bench(&b);
+}
+
 MR_TEST(raw_lines_come_out_as_they_went_in) {
   MR_UNUSED_STATE;
   struct bench b;
@@ -267,12 +295,14 @@ MR_TEST(rows_larger_than_the_buffer_come_out_the_same_in_pieces) {
   printf("seed 10\n");
   mr_rng_init(&rng, 10);
   open_bench(&b);
-  struct mr_str *s = add(&b, (struct mr_field){"s", MR_TYPE_STRING});
+  struct mr_str *s = add(&b, (struct mr_field){"s", MR_TYPE_STRING, .outer = "first"});
   uint8_t *e = add(&b, (struct mr_field){"e", MR_TYPE_STRING, .codes = &codes});
-  struct mr_list *ls = add(&b, (struct mr_field){"ls", MR_TYPE_LIST, MR_TYPE_STRING});
+  struct mr_list *ls =
+      add(&b, (struct mr_field){"ls", MR_TYPE_LIST, MR_TYPE_STRING, .outer = "last"});
   struct mr_list *li = add(&b, (struct mr_field){"li", MR_TYPE_LIST, MR_TYPE_INT64});
-  struct mr_list *le =
-      add(&b, (struct mr_field){"le", MR_TYPE_LIST, MR_TYPE_STRING, .codes = &codes});
+  struct mr_list *le = add(
+      &b, (struct mr_field){"le", MR_TYPE_LIST, MR_TYPE_STRING, .codes = &codes, .outer = "last"});
+  b.fields[3].outer = "last";
   char *text = malloc(20000);
   for (int r = 0; r < ROWS; r++) {
     size_t len = r % 2 ? mr_rng_below(mr_rng_next(&rng), 20000) : 5;
@@ -309,6 +339,7 @@ static const struct CMUnitTest cases[] = {
     MR_CASE(nan_and_infinities_become_null_and_are_counted),
     MR_CASE(only_selected_rows_are_written),
     MR_CASE(lists_have_their_elements_and_nulls),
+    MR_CASE(members_of_a_struct_stand_in_one_object),
     MR_CASE(raw_lines_come_out_as_they_went_in),
     MR_CASE(texts_are_escaped_at_any_length_and_place),
     MR_CASE(rows_larger_than_the_buffer_come_out_the_same_in_pieces),

@@ -442,8 +442,23 @@ static void check_cut(const char *text, const char *want) {
   s[0] = mr_str_make(copy, (uint32_t)strlen(text), base);
   struct mr_col col = {.data = s};
   char buf[MR_CONSOLE_CUT_SZ + 1];
-  buf[mr_console_cell(&fields[COL_CITY], &col, base, 0, true, buf, MR_CONSOLE_CUT_SZ)] = 0;
+  buf[mr_console_cell(&fields[COL_CITY], &col, 1, base, 0, true, buf, MR_CONSOLE_CUT_SZ)] = 0;
   assert_string_equal(buf, want);
+}
+
+MR_TEST(a_struct_is_one_cell) {
+  MR_UNUSED_STATE;
+  static const int64_t a[] = {7}, d[] = {0};
+  static const uint64_t none[MR_BATCH_WORDS] = {0};
+  const struct mr_field members[] = {{.name = "a", .type = MR_TYPE_INT64, .outer = "s"},
+                                     {.name = "b", .type = MR_TYPE_INT64, .outer = "s"},
+                                     {.name = "t", .type = MR_TYPE_TIMESTAMP, .outer = "s"}};
+  const struct mr_col of[] = {{a, NULL}, {a, none}, {d, NULL}};
+  char buf[200];
+  buf[mr_console_cell(members, of, 3, NULL, 0, false, buf, sizeof buf - 1)] = 0;
+  assert_string_equal(buf, "{7, NULL, 1970-01-01 00:00:00}");
+  buf[mr_console_cell(members, of, 3, NULL, 0, true, buf, MR_CONSOLE_CUT_SZ)] = 0;
+  assert_string_equal(buf, "{7, NULL, 1970-01...");
 }
 
 MR_TEST(characters_are_cut_whole_and_wide_ones_take_two_columns) {
@@ -482,6 +497,7 @@ int main(void) {
       MR_CASE(a_virtual_timer_never_prints_at_once),
       MR_CASE(consoles_take_turns),
       MR_CASE(doubles_are_written_as_java_does),
+      MR_CASE(a_struct_is_one_cell),
       MR_CASE(characters_are_cut_whole_and_wide_ones_take_two_columns),
   };
   return cmocka_run_group_tests(cases, NULL, NULL);
