@@ -31,9 +31,12 @@ struct mr_cmd {
 /* One per line. */
 extern const struct mr_cmd mr_cmd_bench;
 extern const struct mr_cmd mr_cmd_completion;
+extern const struct mr_cmd mr_cmd_doctor;
 extern const struct mr_cmd mr_cmd_drain;
+extern const struct mr_cmd mr_cmd_explain;
 extern const struct mr_cmd mr_cmd_expr;
 extern const struct mr_cmd mr_cmd_gen;
+extern const struct mr_cmd mr_cmd_graph;
 extern const struct mr_cmd mr_cmd_help;
 extern const struct mr_cmd mr_cmd_lag;
 extern const struct mr_cmd mr_cmd_lat;
