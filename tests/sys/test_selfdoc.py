@@ -9,7 +9,7 @@ import subprocess
 
 import millrace
 
-SHARE_FILES = ["graph.schema.json", "man/man1/millrace.1", "man/man5/millrace-graph.5"]
+SHARE_FILES = ["graph.schema.json", "man/man1/millrace.1", "man/man5/millrace-graph-file.5"]
 
 
 def verbs(text):
@@ -150,9 +150,9 @@ class SelfDoc(millrace.Case):
 
     def test_manual_pages_are_free_of_warnings(self):
         pages = self.text("help", "--man").split()
-        self.assertIn("millrace-graph", pages)
+        self.assertIn("millrace-graph-file", pages)
         self.assertEqual(
-            {p[9:] for p in pages} - {"", "graph"}, set(verbs(self.text("help"))), pages
+            {p[9:] for p in pages} - {"", "graph-file"}, set(verbs(self.text("help"))), pages
         )
         for page in pages:
             text = self.text("help", "--man", page)

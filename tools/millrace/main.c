@@ -81,7 +81,7 @@ static int unknown_verb(const char *name) {
 static int print_man(const char *page) {
   if (page && mr_man_write(stdout, page) == 0) return MR_EXIT_OK;
   if (page) return mr_cmd_usage("help", "no manual page is named \"%s\"", page);
-  puts("millrace\nmillrace-graph");
+  puts("millrace\nmillrace-graph-file");
   for (const struct mr_cmd *const *cmd = mr_cmds; *cmd; cmd++)
     printf("millrace-%s\n", (*cmd)->name);
   return MR_EXIT_OK;

@@ -72,7 +72,7 @@ static void put_verb(FILE *to, const struct mr_cmd *cmd) {
   put_text(to, cmd->help);
   fputs(".\n", to);
   if (cmd->more) put_block(to, cmd->more);
-  fputs(".Sh SEE ALSO\n.Xr millrace 1 ,\n.Xr millrace-graph 5\n", to);
+  fputs(".Sh SEE ALSO\n.Xr millrace 1 ,\n.Xr millrace-graph-file 5\n", to);
 }
 
 static void put_program(FILE *to) {
@@ -108,7 +108,7 @@ static void put_program(FILE *to) {
     fprintf(to, ".Xr millrace-%s 1 ,\n", next);
     last = next;
   }
-  fputs(".Xr millrace-graph 5\n", to);
+  fputs(".Xr millrace-graph-file 5\n", to);
 }
 
 /* ---- the graph file, as a manual page and as Markdown ---- */
@@ -218,8 +218,9 @@ int mr_man_write(FILE *to, const char *page) {
     put_program(to);
     return 0;
   }
-  if (!strcmp(page, "millrace-graph")) {
-    put_head(to, "millrace-graph", 5, "millrace-graph", "the file that describes a graph");
+  if (!strcmp(page, "millrace-graph-file")) {
+    put_head(to, "millrace-graph-file", 5, "millrace-graph-file",
+             "the file that describes a graph");
     fputs(".Sh DESCRIPTION\nA graph file is YAML.\nExpressions are SQL; durations are written 25s, "
           "sizes 128MiB, rates 50k/s.\n",
           to);

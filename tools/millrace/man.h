@@ -6,8 +6,8 @@
 
 #include <stdio.h>
 
-/* Writes a manual page in mdoc: "millrace", "millrace-VERB" (or VERB), "millrace-graph". -1: there
- * is no such page. */
+/* Writes a manual page in mdoc: "millrace", "millrace-VERB" (or VERB), "millrace-graph-file". -1:
+ * there is no such page. */
 int mr_man_write(FILE *to, const char *page);
 
 /* The graph file's reference as Markdown: docs/graph-file.md. */

@@ -18,7 +18,7 @@ execute_process(COMMAND ${PROGRAM} help --man OUTPUT_VARIABLE pages
   OUTPUT_STRIP_TRAILING_WHITESPACE)
 string(REPLACE "\n" ";" pages "${pages}")
 foreach(page ${pages})
-  if(page STREQUAL millrace-graph)
+  if(page STREQUAL millrace-graph-file)
     write(man/man5/${page}.5 help --man ${page})
   else()
     write(man/man1/${page}.1 help --man ${page})
