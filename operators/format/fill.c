@@ -88,7 +88,7 @@ int mr_fill_init(struct mr_fill *fill, struct mr_arena *arena, const struct mr_d
 
 /* ---- one row ---- */
 
-static void put_null(struct mr_fill *fill, uint32_t col, uint32_t row) {
+void mr_fill_null(struct mr_fill *fill, uint32_t col, uint32_t row) {
   uint64_t *valid = mr_pool_valid(fill->pool, fill->batch, col);
   if (!fill->batch->cols[col].valid_off) {
     memset(valid, 0xff, MR_BATCH_WORDS * sizeof *valid);
@@ -108,7 +108,7 @@ bool mr_fill_commit(struct mr_fill *fill, uint32_t row, const char *line, uint32
     struct mr_str *raw = mr_pool_column(pool, batch, (uint32_t)fill->conf.raw_col);
     if (!mr_batch_str(pool, batch, line, len, raw + row)) return false;
   }
-  for (uint32_t i = 0; i < fill->null_cnt; i++) put_null(fill, fill->nulls[i], row);
+  for (uint32_t i = 0; i < fill->null_cnt; i++) mr_fill_null(fill, fill->nulls[i], row);
   return true;
 }
 
@@ -218,15 +218,20 @@ void mr_fill_end(struct mr_fill *fill, uint32_t from, uint32_t to) {
 
 /* ---- times ---- */
 
+bool mr_fill_time(const struct mr_decode_format *format, const char *p, size_t len, int64_t *us) {
+  switch (format->time) {
+  case MR_DECODE_RFC3339: return mr_timestamp_parse(p, len, us) == 0;
+  case MR_DECODE_PATTERN: return mr_time_pattern_parse(format->pattern, p, len, us) == 0;
+  default:
+    return mr_int64_parse(p, len, us) == 0 && mr_fill_unix_us(unit_us[format->time], *us, us);
+  }
+}
+
 bool mr_fill_time_text(const struct mr_fill_col *col, const char *p, size_t len, int64_t *us) {
   const struct mr_decode_field *f = col->conf;
   if (!f->format_cnt) return mr_timestamp_parse(p, len, us) == 0;
   for (uint32_t i = 0; i < f->format_cnt; i++) {
-    const struct mr_decode_format *format = &f->formats[i];
-    if (format->time == MR_DECODE_RFC3339 && mr_timestamp_parse(p, len, us) == 0) return true;
-    if (format->time == MR_DECODE_PATTERN &&
-        mr_time_pattern_parse(format->pattern, p, len, us) == 0)
-      return true;
+    if (!unit_us[f->formats[i].time] && mr_fill_time(&f->formats[i], p, len, us)) return true;
   }
   return false;
 }

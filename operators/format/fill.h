@@ -85,6 +85,8 @@ void mr_fill_end(struct mr_fill *fill, uint32_t from, uint32_t to);
 /* Puts down what waited for the row to be good, and the line into the raw column. False: room for
  * the row's strings ran out. */
 bool mr_fill_commit(struct mr_fill *fill, uint32_t row, const char *line, uint32_t len);
+/* The column of the row is NULL: its bit; the value stays. */
+void mr_fill_null(struct mr_fill *fill, uint32_t col, uint32_t row);
 /* The column's value for a row that has none: its default, else NULL. */
 void mr_fill_missing(struct mr_fill *fill, uint32_t col, uint32_t row);
 /* Where the row begins in the input. */
@@ -97,6 +99,8 @@ __attribute__((format(printf, 3, 4))) bool mr_fill_bad(struct mr_fill *fill, con
 /* The value, as it is shown, is no text of one_of. */
 bool mr_fill_bad_code(struct mr_fill *fill, const struct mr_fill_col *col, const char *found);
 bool mr_fill_bad_missing(struct mr_fill *fill, const struct mr_fill_col *col, const char *how);
+/* The text as a time in this one format. */
+bool mr_fill_time(const struct mr_decode_format *format, const char *p, size_t len, int64_t *us);
 /* A time of the column in one of its formats that are texts, or that are numbers; false: in none.
  */
 bool mr_fill_time_text(const struct mr_fill_col *col, const char *p, size_t len, int64_t *us);

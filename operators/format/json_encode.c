@@ -104,6 +104,10 @@ static char *put_text(char *out, const char *p, uint32_t len) {
   return put_bytes(out, p + i, len - i);
 }
 
+char *mr_json_escape(char *out, const char *p, uint32_t len) {
+  return put_text(out, p, len);
+}
+
 /* A view's bytes in quotes. */
 static inline char *put_str(char *out, const struct mr_str *s, const uint8_t *base) {
   *out++ = '"';

@@ -53,6 +53,10 @@ const struct mr_json_encoder *mr_json_encoder_create(struct mr_arena *arena,
 size_t mr_json_encode(const struct mr_json_encoder *enc, const struct mr_view *view,
                       const uint8_t *base, struct mr_json_cursor *cursor, char *buf, size_t sz);
 
+/* len bytes of UTF-8 as JSON has them inside quotes; out has room for 6 * len + 16. What follows
+ * the last byte written. */
+char *mr_json_escape(char *out, const char *p, uint32_t len);
+
 static inline bool mr_json_encode_done(const struct mr_view *view,
                                        const struct mr_json_cursor *cursor) {
   return cursor->row >= view->row_cnt;

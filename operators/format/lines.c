@@ -45,9 +45,9 @@ void mr_lines_end(struct mr_lines *lines) {
   put_sentinel(lines);
 }
 
-/* False: the next bytes decide. */
-static bool skip_bom(struct mr_lines *lines) {
+bool mr_lines_skip_bom(struct mr_lines *lines) {
   static const char bom[3] = {'\xef', '\xbb', '\xbf'};
+  if (!lines->first) return true;
   size_t have = (size_t)(lines->end - lines->p);
   if (have < 3 && !lines->eof && (!have || memcmp(lines->p, bom, have) == 0)) return false;
   lines->first = false;
@@ -58,8 +58,7 @@ static bool skip_bom(struct mr_lines *lines) {
   return true;
 }
 
-/* Counts the bytes up to q into the long line and keeps the first of them. */
-static void skip_to(struct mr_lines *lines, const char *q) {
+void mr_lines_long_take(struct mr_lines *lines, const char *q) {
   size_t len = (size_t)(q - lines->p), keep = MR_LINE_HEAD_MAX - lines->long_len;
   if (!len) return;
   if (keep > len) keep = len;
@@ -72,7 +71,7 @@ static void skip_to(struct mr_lines *lines, const char *q) {
   lines->scanned = 0;
 }
 
-static void begin_long(struct mr_lines *lines) {
+void mr_lines_long_begin(struct mr_lines *lines) {
   lines->skipping = true;
   lines->long_pos = lines->pos;
   lines->long_bytes = 0;
@@ -80,7 +79,7 @@ static void begin_long(struct mr_lines *lines) {
   lines->long_cr = false;
 }
 
-static enum mr_line_result finish_long(struct mr_lines *lines, struct mr_line *out) {
+enum mr_line_result mr_lines_long_end(struct mr_lines *lines, struct mr_line *out) {
   if (lines->long_cr) {
     lines->long_bytes--;
     if (lines->long_len > lines->long_bytes) lines->long_len--;
@@ -102,13 +101,13 @@ static enum mr_line_result finish_long(struct mr_lines *lines, struct mr_line *o
 /* The rest of a long line; MR_LINE_MORE as long as its end has not come. */
 static enum mr_line_result skip_long(struct mr_lines *lines, struct mr_line *out) {
   const char *q = memchr(lines->p, '\n', (size_t)(lines->end - lines->p));
-  skip_to(lines, q ? q : lines->end);
+  mr_lines_long_take(lines, q ? q : lines->end);
   if (!q && !lines->eof) return MR_LINE_MORE;
   if (q) {
     lines->p++;
     lines->pos++;
   }
-  return finish_long(lines, out);
+  return mr_lines_long_end(lines, out);
 }
 
 static bool is_blank(const char *p, size_t len) {
@@ -117,7 +116,7 @@ static bool is_blank(const char *p, size_t len) {
 }
 
 enum mr_line_result mr_lines_next(struct mr_lines *lines, struct mr_line *out) {
-  if (lines->first && !skip_bom(lines)) return MR_LINE_MORE;
+  if (!mr_lines_skip_bom(lines)) return MR_LINE_MORE;
   while (lines->p != lines->end || lines->skipping) {
     if (lines->skipping) return skip_long(lines, out);
     size_t have = (size_t)(lines->end - lines->p);
@@ -125,7 +124,7 @@ enum mr_line_result mr_lines_next(struct mr_lines *lines, struct mr_line *out) {
     size_t len = q ? (size_t)(q - lines->p) : have;
     size_t text = len - (len && lines->p[len - 1] == '\r');
     if (text > lines->max_line) {
-      begin_long(lines);
+      mr_lines_long_begin(lines);
       continue;
     }
     if (!q && !lines->eof) {

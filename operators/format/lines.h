@@ -73,4 +73,17 @@ void mr_lines_fill(struct mr_lines *lines, size_t len);
 void mr_lines_end(struct mr_lines *lines);
 enum mr_line_result mr_lines_next(struct mr_lines *lines, struct mr_line *out);
 
+/* ---- for formats whose rows may have several lines: in place of mr_lines_next they move p, pos
+ * and line themselves, and `scanned` stays 0 ---- */
+
+/* Skips a byte order mark at the start of the input; false: the next bytes decide. */
+bool mr_lines_skip_bom(struct mr_lines *lines);
+/* What begins at p is beyond max_line. */
+void mr_lines_long_begin(struct mr_lines *lines);
+/* The bytes up to q belong to it: counts them and keeps the first ones. */
+void mr_lines_long_take(struct mr_lines *lines, const char *q);
+/* p is behind its end, and *out what remains of it (a \r at its end is none of it); counts one
+ * line. Returns MR_LINE_LONG. */
+enum mr_line_result mr_lines_long_end(struct mr_lines *lines, struct mr_line *out);
+
 #endif

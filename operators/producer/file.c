@@ -16,8 +16,7 @@
 
 struct file_conf {
   const char *path;
-  int format;
-  uint64_t max_line;
+  struct mr_reader_opts lines;
   bool follow;
   const char *speed;
 };
@@ -27,15 +26,14 @@ struct file_source {
   bool open;
 };
 
-static const char *const formats[] = {"json", NULL};
-static const char *const formats_later[] = {"csv", NULL};
-
 static const struct mr_opt file_opts[] = {
     {"path", MR_OPT_STRING, MR_OPT_AT(struct file_conf, path), .required = true,
      .help = "file to read", .example = "events.ndjson"},
-    {"format", MR_OPT_ENUM, MR_OPT_AT(struct file_conf, format), .words = formats,
-     .words_later = formats_later, .help = "how a line is written; json unless the event says it"},
-    {"max_line", MR_OPT_SIZE, MR_OPT_AT(struct file_conf, max_line), .def = "1MiB", .min = 1,
+    {"format", MR_OPT_ENUM, MR_OPT_AT(struct file_conf, lines.format), .words = mr_reader_formats,
+     .help = "how a line is written; json unless the event says it"},
+    {"csv", MR_OPT_TABLE, MR_OPT_AT(struct file_conf, lines.csv), .sub = mr_csv_opts,
+     .help = "how CSV is written"},
+    {"max_line", MR_OPT_SIZE, MR_OPT_AT(struct file_conf, lines.max_line), .def = "1MiB", .min = 1,
      .max = 1 << 30, .help = "longest line; a longer one is a dead letter"},
     {"follow", MR_OPT_BOOL, MR_OPT_AT(struct file_conf, follow), .def = "false",
      .since = MR_OPT_DEFAULT_ONLY, .help = "wait for more at the end of the file"},
@@ -69,8 +67,7 @@ static int file_plan(struct mr_op_plan *p) {
   if (strcmp(conf->speed, "max") != 0)
     rc = mr_op_error(p, mr_tree_get(p->tree, "speed"), MR_CODE_NOT_AVAILABLE,
                      "speed other than max is not available yet");
-  int reader_rc = mr_reader_plan(p, conf->format < 0 ? NULL : formats[conf->format],
-                                 mr_tree_get(p->tree, "format"), conf->max_line);
+  int reader_rc = mr_reader_plan(p, &conf->lines);
   return rc ? rc : reader_rc;
 }
 

@@ -41,29 +41,53 @@ static int read_fields(struct mr_op_plan *p, struct mr_decode_field *fields) {
   return rc;
 }
 
-static int check_format(struct mr_op_plan *p, const char *format, struct mr_tree *at) {
+const char *const mr_reader_formats[] = {"json", "csv", NULL};
+
+/* What the lines are written in: said by the source, by its event, or by both. */
+static int read_format(struct mr_op_plan *p, int given, enum mr_decode_kind *kind) {
+  const char *format = given < 0 ? NULL : mr_reader_formats[given];
   const char *declared = p->event->format;
+  const char *is = format ? format : declared;
+  *kind = is && strcmp(is, "csv") == 0 ? MR_DECODE_CSV : MR_DECODE_JSON;
   if (format && declared && strcmp(format, declared) != 0)
-    return mr_op_error(p, at, MR_CODE_KEYS_CLASH, "format is %s here, and %s in the event", format,
-                       declared);
-  if (declared && strcmp(declared, "json") != 0)
-    return mr_op_error(p, at, MR_CODE_NOT_AVAILABLE, "format %s of the event is not available yet",
-                       declared);
+    return mr_op_error(p, mr_tree_get(p->tree, "format"), MR_CODE_KEYS_CLASH,
+                       "format is %s here, and %s in the event", format, declared);
   return MR_OK;
+}
+
+static int read_csv(struct mr_op_plan *p, const struct mr_csv_conf *conf,
+                    struct mr_reader_plan *data) {
+  struct mr_tree *at = mr_tree_get(p->tree, "csv");
+  struct mr_error err;
+  const char *key;
+  if (data->kind != MR_DECODE_CSV && at)
+    return mr_op_error(p, at, MR_CODE_KEYS_CLASH, "csv is for format: csv");
+  if (data->kind != MR_DECODE_CSV) return MR_OK;
+  mr_error_clear(&err);
+  if (mr_csv_conf_read(conf, &data->csv, &key, &err))
+    return mr_op_error(p, mr_tree_get(at, key), MR_CODE_OUT_OF_RANGE, "%s", err.text);
+  if (p->event->any && !data->csv.header)
+    return mr_op_error(p, mr_tree_get(at, "header"), MR_CODE_KEYS_CLASH,
+                       "without a header the columns must be declared: fields or event");
+  const struct mr_field *unfit = mr_csv_conf_unfit(p->in);
+  if (!unfit) return MR_OK;
+  char type[64];
+  return mr_op_error(p, field_at(p, unfit->name, "type"), MR_CODE_BAD_EVENT,
+                     "%s is %s, which CSV cannot hold", unfit->name,
+                     mr_field_type_text(unfit, type, sizeof type));
 }
 
 static uint64_t block_bytes(uint32_t max_line, uint32_t block_sz) {
   return MR_LINES_HEAD(max_line) + block_sz + MR_LINES_PAD;
 }
 
-int mr_reader_plan(struct mr_op_plan *p, const char *format, struct mr_tree *format_at,
-                   uint64_t max_line) {
+int mr_reader_plan(struct mr_op_plan *p, const struct mr_reader_opts *opts) {
   struct mr_reader_plan *data = MR_NEW(p->arena, struct mr_reader_plan, 1);
-  data->max_line = (uint32_t)max_line;
+  data->max_line = (uint32_t)opts->max_line;
   data->fields = MR_NEW(p->arena, struct mr_decode_field, p->event->field_cnt + 1);
-  int rc = check_format(p, format, format_at);
-  int fields_rc = read_fields(p, data->fields);
-  if (rc || fields_rc) return MR_ERR_CONF;
+  int rc = read_format(p, opts->format, &data->kind);
+  int fields_rc = read_fields(p, data->fields), csv_rc = read_csv(p, &opts->csv, data);
+  if (rc || fields_rc || csv_rc) return MR_ERR_CONF;
   struct mr_op_out *out = &p->outs[MR_OUT_MAIN];
   out->schema = p->in;
   out->own_batches = true;
@@ -92,7 +116,8 @@ static struct mr_decoder *make_decoder(struct mr_op_ctx *ctx, struct mr_error *e
   for (uint32_t c = 0; c < cnt; c++) fields[c].needed = pool->own && pool->own[c];
   if (schema->event_time >= 0 && !fields[schema->event_time].needed) schema->event_time = -1;
   struct mr_decode_conf conf = {
-      .kind = MR_DECODE_JSON,
+      .kind = plan->kind,
+      .csv = plan->csv,
       .schema = schema,
       .fields = fields,
       .raw_col = -1,

@@ -10,6 +10,7 @@
  * A reader belongs to one source instance. Its poll emits at most one batch: what is there goes
  * out, nothing waits for a batch to be full. */
 
+#include "format/csv_conf.h"
 #include "format/decoder.h"
 #include "io/io.h"
 #include "worker/ctx.h"
@@ -18,6 +19,8 @@
 
 /* Made by plan, for all instances. */
 struct mr_reader_plan {
+  enum mr_decode_kind kind;
+  struct mr_decode_csv csv;
   struct mr_decode_field *fields; /* by visible column; needed is set by init */
   uint32_t max_line;
 };
@@ -47,10 +50,19 @@ struct mr_reader {
   struct mr_lines lines;
 };
 
-/* The source's side of plan(): what it decodes, and its output. `format` is the source's own (NULL:
- * not given), at its place. MR_ERR_CONF when something was reported. */
-int mr_reader_plan(struct mr_op_plan *p, const char *format, struct mr_tree *format_at,
-                   uint64_t max_line);
+/* The words that `format` of a source may be. */
+extern const char *const mr_reader_formats[];
+
+/* What a source says of its lines. */
+struct mr_reader_opts {
+  int format; /* index into mr_reader_formats, -1: not given */
+  struct mr_csv_conf csv;
+  uint64_t max_line;
+};
+
+/* The source's side of plan(): what it decodes, and its output. Mistakes are reported at `format`
+ * and `csv` of the node. MR_ERR_CONF when something was reported. */
+int mr_reader_plan(struct mr_op_plan *p, const struct mr_reader_opts *opts);
 
 /* Takes the memory. The descriptor stays the caller's. MR_ERR_NOMEM, MR_ERR_ARG. */
 int mr_reader_init(struct mr_reader *reader, struct mr_op_ctx *ctx,

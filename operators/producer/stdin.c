@@ -10,24 +10,21 @@
 #include "producer/reader.h"
 
 struct stdin_conf {
-  int format;
-  uint64_t max_line;
+  struct mr_reader_opts lines;
 };
 
-static const char *const formats[] = {"json", NULL};
-static const char *const formats_later[] = {"csv", NULL};
-
 static const struct mr_opt stdin_opts[] = {
-    {"format", MR_OPT_ENUM, MR_OPT_AT(struct stdin_conf, format), .words = formats,
-     .words_later = formats_later, .help = "how a line is written; json unless the event says it"},
-    {"max_line", MR_OPT_SIZE, MR_OPT_AT(struct stdin_conf, max_line), .def = "1MiB", .min = 1,
+    {"format", MR_OPT_ENUM, MR_OPT_AT(struct stdin_conf, lines.format), .words = mr_reader_formats,
+     .help = "how a line is written; json unless the event says it"},
+    {"csv", MR_OPT_TABLE, MR_OPT_AT(struct stdin_conf, lines.csv), .sub = mr_csv_opts,
+     .help = "how CSV is written"},
+    {"max_line", MR_OPT_SIZE, MR_OPT_AT(struct stdin_conf, lines.max_line), .def = "1MiB", .min = 1,
      .max = 1 << 30, .help = "longest line; a longer one is a dead letter"},
     MR_OPT_END};
 
 static int stdin_plan(struct mr_op_plan *p) {
   const struct stdin_conf *conf = p->conf;
-  return mr_reader_plan(p, conf->format < 0 ? NULL : formats[conf->format],
-                        mr_tree_get(p->tree, "format"), conf->max_line);
+  return mr_reader_plan(p, &conf->lines);
 }
 
 static int stdin_init(struct mr_op_ctx *ctx, struct mr_error *err) {

@@ -43,8 +43,8 @@ struct event_conf {
   int missing_time;
   bool event_time_given;
 };
-static const char *const format_words[] = {"json", NULL};
-static const char *const format_later[] = {"csv", "avro", NULL};
+static const char *const format_words[] = {"json", "csv", NULL};
+static const char *const format_later[] = {"avro", NULL};
 static const char *const missing_words[] = {"reject", "keep", NULL};
 static const struct mr_opt event_opts[] = {
     {"fields", MR_OPT_RAW, MR_OPT_AT(struct event_conf, fields), .required = true,

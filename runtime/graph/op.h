@@ -78,7 +78,7 @@ struct mr_event_field {
 };
 struct mr_event {
   const char *name;   /* "any" for the untyped one */
-  const char *format; /* "json", or NULL: not said here */
+  const char *format; /* "json", "csv", or NULL: not said here */
   struct mr_event_field *fields;
   uint32_t field_cnt;
   int32_t event_time;     /* index of the field, -1: none */

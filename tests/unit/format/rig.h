@@ -14,6 +14,7 @@
 
 #include "base/bits.h"
 #include "data/batch.h"
+#include "format/csv.h"
 #include "format/json.h"
 
 #define RIG_UNUSED   __attribute__((unused))
@@ -61,7 +62,8 @@ struct rig {
   struct mr_time_pattern pattern;
   struct mr_decode_format tt[4], tn[2];
   bool own[RIG_COLS];
-  struct mr_json *json;
+  struct mr_json *json; /* or */
+  struct mr_csv *csv;
   struct mr_lines lines;
   char *block;
   size_t block_sz;
@@ -125,6 +127,16 @@ static RIG_UNUSED void rig_fields(struct rig *r) {
       .schema = &r->schema, .fields = r->json_fields, .raw_col = -1, .max_line = RIG_MAX_LINE};
 }
 
+/* The same for CSV, which has no lists: they are a number, a text and a code. */
+static RIG_UNUSED void rig_csv_fields(struct rig *r) {
+  rig_fields(r);
+  r->fields[RIG_LI].type = MR_TYPE_INT64;
+  r->fields[RIG_LS].type = r->fields[RIG_LE].type = MR_TYPE_STRING;
+  for (int i = RIG_LI; i <= RIG_LE; i++) r->fields[i].elem = MR_TYPE_NONE;
+  r->conf.kind = MR_DECODE_CSV;
+  r->conf.csv = (struct mr_decode_csv){true, ',', '"'};
+}
+
 /* Fill in conf and fields between rig_fields and rig_open. */
 static RIG_UNUSED void rig_open(struct rig *r, uint32_t block_cnt, uint32_t large_cnt) {
   struct mr_error err;
@@ -134,8 +146,11 @@ static RIG_UNUSED void rig_open(struct rig *r, uint32_t block_cnt, uint32_t larg
   if (mr_region_create(&r->region, 64u << 20, MR_HUGE_OFF, &err)) rig_die(err.text);
   if (mr_pool_init(&r->pool, &r->region, &pool, 0, 0, "rig", &err)) rig_die(err.text);
   if (mr_region_commit(&r->region, &err)) rig_die(err.text);
-  r->json = mr_json_create(&r->arena, &r->conf, &err);
-  if (!r->json) rig_die(err.text);
+  if (r->conf.kind == MR_DECODE_CSV)
+    r->csv = mr_csv_create(&r->arena, &r->conf, &err);
+  else
+    r->json = mr_json_create(&r->arena, &r->conf, &err);
+  if (!r->json && !r->csv) rig_die(err.text);
   mr_lines_init(&r->lines, r->conf.max_line);
   r->block_sz = MR_LINES_HEAD(r->conf.max_line) + (1u << 20) + MR_LINES_PAD;
   r->block = malloc(r->block_sz);
@@ -232,10 +247,16 @@ static RIG_UNUSED void rig_say_rows(struct rig *r, struct mr_batch *b) {
 }
 
 static RIG_UNUSED void rig_say_bad(struct rig *r) {
-  const struct mr_decode_bad *bad = mr_json_bad(r->json);
+  const struct mr_decode_bad *bad = r->csv ? mr_csv_bad(r->csv) : mr_json_bad(r->json);
   rig_say(r, "@%llu:%llu %s %s\n", (unsigned long long)bad->line.pos,
           (unsigned long long)bad->line.line, bad->code, bad->cause);
   r->bad++;
+}
+
+static RIG_UNUSED uint32_t rig_decode(struct rig *r, struct mr_batch *b, uint32_t row,
+                                      uint32_t row_max, enum mr_decode_stop *stop) {
+  if (r->csv) return mr_csv_decode_batch(r->csv, &r->lines, &r->pool, b, row, row_max, stop);
+  return mr_json_decode_batch(r->json, &r->lines, &r->pool, b, row, row_max, stop);
 }
 
 /* Decodes a whole text that comes in reads of `chunk` bytes, in batches of row_max rows. */
@@ -251,7 +272,7 @@ static RIG_UNUSED void rig_run(struct rig *r, const char *text, size_t len, size
   mr_lines_start(&r->lines, 0, 1);
   for (;;) {
     enum mr_decode_stop stop;
-    row = mr_json_decode_batch(r->json, &r->lines, &r->pool, b, row, row_max, &stop);
+    row = rig_decode(r, b, row, row_max, &stop);
     if (stop == MR_DECODE_BAD) {
       if (row) rig_say_rows(r, b);
       rig_say_bad(r);

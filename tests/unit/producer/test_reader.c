@@ -129,7 +129,8 @@ static void check_seen(void) {
 static struct mr_reader_conf reader_conf;
 
 static int test_plan(struct mr_op_plan *p) {
-  return mr_reader_plan(p, "json", NULL, MAX_LINE);
+  const struct mr_reader_opts opts = {.format = 0, .max_line = MAX_LINE};
+  return mr_reader_plan(p, &opts);
 }
 static int test_init(struct mr_op_ctx *ctx, struct mr_error *err) {
   return mr_reader_init(ctx->self, ctx, &reader_conf, err);
@@ -283,8 +284,7 @@ MR_TEST(a_read_error_stops_the_graph_after_the_rows_before_it) {
 
 struct file_conf { /* as the option table fills it */
   const char *path;
-  int format;
-  uint64_t max_line;
+  struct mr_reader_opts lines;
   bool follow;
   const char *speed;
 };
@@ -297,7 +297,7 @@ MR_TEST(the_file_source_reads_a_file) {
   assert_true(fd >= 0);
   assert_int_equal(write(fd, text, len), len);
   close(fd);
-  struct file_conf conf = {.path = path, .format = -1, .max_line = MAX_LINE, .speed = "max"};
+  struct file_conf conf = {.path = path, .lines = {-1, {0}, MAX_LINE}, .speed = "max"};
   struct mr_error err = {0};
   begin(&mr_op_file_source, &conf, MR_IO_PLAIN);
   assert_int_equal(fake_plan(), MR_OK);
@@ -312,7 +312,7 @@ MR_TEST(the_file_source_reads_a_file) {
 
 MR_TEST(a_path_that_is_no_file_is_an_error_of_the_graph) {
   MR_UNUSED_STATE;
-  struct file_conf conf = {.path = "/tmp", .format = -1, .max_line = MAX_LINE, .speed = "max"};
+  struct file_conf conf = {.path = "/tmp", .lines = {-1, {0}, MAX_LINE}, .speed = "max"};
   const struct {
     const char *path;
     int code;
@@ -339,18 +339,22 @@ MR_TEST(a_path_that_is_no_file_is_an_error_of_the_graph) {
 
 MR_TEST(formats_of_source_and_event_must_agree) {
   MR_UNUSED_STATE;
-  struct file_conf conf = {.path = "/dev/null", .format = 0, .max_line = MAX_LINE, .speed = "max"};
+  struct file_conf conf = {
+      .path = "/dev/null", .lines = {0, {true, ",", "\""}, MAX_LINE}, .speed = "max"};
   struct mr_event csv = event;
   csv.format = "csv";
   fake_begin(&mr_op_file_source, &conf, &schema, &csv, MR_IO_MEMORY);
   assert_int_equal(fake_plan(), MR_ERR_CONF);
   assert_int_equal(fake.error_code, MR_CODE_KEYS_CLASH);
   fake_end();
-  conf.format = -1;
-  fake_begin(&mr_op_file_source, &conf, &schema, &csv, MR_IO_MEMORY);
-  assert_int_equal(fake_plan(), MR_ERR_CONF);
-  assert_int_equal(fake.error_code, MR_CODE_NOT_AVAILABLE);
-  fake_end();
+  for (conf.lines.format = -1; conf.lines.format <= 1; conf.lines.format += 2) {
+    fake_begin(&mr_op_file_source, &conf, &schema, &csv, MR_IO_MEMORY);
+    assert_int_equal(fake_plan(), MR_OK);
+    const struct mr_reader_plan *plan = fake.node.op_plan.data;
+    assert_int_equal(plan->kind, MR_DECODE_CSV);
+    assert_int_equal(plan->csv.delimiter, ',');
+    fake_end();
+  }
 }
 
 int main(void) {

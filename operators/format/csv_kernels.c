@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows taken together, compiled once per x86-64 level with MR_ISA=v2|v3|v4 (mr_kernels in
+ * rooms.cmake). What is not plainly a value here is looked at alone. */
+#include "base/text.h"
+#include "format/csv_private.h"
+
+#define JOIN2(a, b) a##b
+#define JOIN(a, b)  JOIN2(a, b)
+#define INLINE      static inline __attribute__((always_inline))
+
+/* ---- 64 bytes at a time ---- */
+
+struct marks { /* bits of bytes */
+  uint64_t quote, delimiter, newline;
+  uint64_t rare; /* below 0x20 or above 0x7f, newlines too */
+};
+
+#if defined(__AVX512BW__)
+struct signs {
+  __m512i quote, delimiter;
+};
+INLINE struct signs make_signs(char quote, char delimiter) {
+  return (struct signs){_mm512_set1_epi8(quote), _mm512_set1_epi8(delimiter)};
+}
+INLINE struct marks look(const struct signs *s, const char *p) {
+  __m512i v = _mm512_loadu_si512(p);
+  return (struct marks){_mm512_cmpeq_epi8_mask(v, s->quote),
+                        _mm512_cmpeq_epi8_mask(v, s->delimiter),
+                        _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8('\n')),
+                        _mm512_cmplt_epi8_mask(v, _mm512_set1_epi8(0x20))};
+}
+#elif defined(__AVX2__)
+struct signs {
+  __m256i quote, delimiter;
+};
+INLINE struct signs make_signs(char quote, char delimiter) {
+  return (struct signs){_mm256_set1_epi8(quote), _mm256_set1_epi8(delimiter)};
+}
+INLINE uint64_t bits(__m256i a, __m256i b) {
+  return (uint32_t)_mm256_movemask_epi8(a) | (uint64_t)(uint32_t)_mm256_movemask_epi8(b) << 32;
+}
+INLINE struct marks look(const struct signs *s, const char *p) {
+  __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)p);
+  __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(p + 32));
+  const __m256i newline = _mm256_set1_epi8('\n'), low = _mm256_set1_epi8(0x20);
+  return (struct marks){
+      bits(_mm256_cmpeq_epi8(a, s->quote), _mm256_cmpeq_epi8(b, s->quote)),
+      bits(_mm256_cmpeq_epi8(a, s->delimiter), _mm256_cmpeq_epi8(b, s->delimiter)),
+      bits(_mm256_cmpeq_epi8(a, newline), _mm256_cmpeq_epi8(b, newline)),
+      bits(_mm256_cmpgt_epi8(low, a), _mm256_cmpgt_epi8(low, b))};
+}
+#elif defined(__SSE4_1__)
+struct signs {
+  __m128i quote, delimiter;
+};
+INLINE struct signs make_signs(char quote, char delimiter) {
+  return (struct signs){_mm_set1_epi8(quote), _mm_set1_epi8(delimiter)};
+}
+INLINE uint64_t bits(const __m128i v[4]) {
+  uint64_t low = (uint32_t)_mm_movemask_epi8(v[0]) | (uint32_t)_mm_movemask_epi8(v[1]) << 16;
+  uint64_t high = (uint32_t)_mm_movemask_epi8(v[2]) | (uint32_t)_mm_movemask_epi8(v[3]) << 16;
+  return low | high << 32;
+}
+INLINE struct marks look(const struct signs *s, const char *p) {
+  __m128i quote[4], delimiter[4], newline[4], rare[4];
+  for (uint32_t i = 0; i < 4; i++) {
+    __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i));
+    quote[i] = _mm_cmpeq_epi8(v, s->quote);
+    delimiter[i] = _mm_cmpeq_epi8(v, s->delimiter);
+    newline[i] = _mm_cmpeq_epi8(v, _mm_set1_epi8('\n'));
+    rare[i] = _mm_cmpgt_epi8(_mm_set1_epi8(0x20), v);
+  }
+  return (struct marks){bits(quote), bits(delimiter), bits(newline), bits(rare)};
+}
+#else
+struct signs {
+  char quote, delimiter;
+};
+INLINE struct signs make_signs(char quote, char delimiter) {
+  return (struct signs){quote, delimiter};
+}
+INLINE struct marks look(const struct signs *s, const char *p) {
+  struct marks m = {0, 0, 0, 0};
+  for (uint32_t i = 0; i < 64; i++) {
+    m.quote |= (uint64_t)(p[i] == s->quote) << i;
+    m.delimiter |= (uint64_t)(p[i] == s->delimiter) << i;
+    m.newline |= (uint64_t)(p[i] == '\n') << i;
+    m.rare |= (uint64_t)((signed char)p[i] < 0x20) << i;
+  }
+  return m;
+}
+#endif
+
+/* Bit i: whether the number of bits up to i is odd. */
+INLINE uint64_t parity(uint64_t x) {
+  x ^= x << 1;
+  x ^= x << 2;
+  x ^= x << 4;
+  x ^= x << 8;
+  x ^= x << 16;
+  return x ^ x << 32;
+}
+
+/* Writes base + the places of the bits to out; entries behind them are overwritten, at most 8. */
+INLINE void put_places(uint32_t *out, uint64_t bits, uint32_t cnt, uint32_t base) {
+  for (uint32_t i = 0; i < 4; i++, bits &= bits - 1) out[i] = base + mr_scan_low_bit(bits);
+  if (__builtin_expect(cnt <= 4, 1)) return;
+  for (uint32_t i = 4; i < 8; i++, bits &= bits - 1) out[i] = base + mr_scan_low_bit(bits);
+  for (uint32_t i = 8; i < cnt; i++, bits &= bits - 1) out[i] = base + mr_scan_low_bit(bits);
+}
+
+struct edge {      /* what the next 64 bytes have to know */
+  uint64_t inside; /* all bits: inside quotes */
+  uint64_t opens;  /* 1: a quote there may open or double */
+  uint64_t closed; /* 1: the byte before closed a quote */
+};
+
+/* Bytes other than newlines that the marks do not tell apart: \r\n, \r alone, NUL, above 0x7f. */
+INLINE void look_rare(struct mr_csv_group *g, const char *p, uint64_t rare, struct marks *m,
+                      uint64_t *bad, uint64_t *crlf) {
+  uint64_t cr = 0, nul = 0, high = 0;
+  for (; rare; rare &= rare - 1) {
+    uint32_t i = (uint32_t)__builtin_ctzll(rare);
+    cr |= (uint64_t)(p[i] == '\r') << i;
+    nul |= (uint64_t)(p[i] == 0) << i;
+    high |= (uint64_t)((signed char)p[i] < 0) << i;
+  }
+  /* the newline behind the data counts: what follows a last \r is not known yet */
+  *crlf = cr & (m->newline >> 1 | (uint64_t)(p[64] == '\n') << 63);
+  *bad = nul;
+  m->newline |= cr & ~*crlf;
+  g->high |= high != 0;
+}
+
+/* Ends of cells and of rows among 64 bytes, of which `valid` are there; *bad: the first bytes that
+ * do not fit what is thought of the quotes. */
+INLINE void find_ends(struct mr_csv_group *g, const char *p, struct marks m, uint64_t valid,
+                      struct edge *e, uint64_t *ends, uint64_t *rows, uint64_t *bad) {
+  uint64_t crlf = 0, nul = 0, rare = m.rare & valid & ~m.newline & ~m.delimiter;
+  if (__builtin_expect(rare != 0, 0)) look_rare(g, p, rare, &m, &nul, &crlf);
+  m.quote &= valid;
+  m.newline &= valid;
+  uint64_t inside = parity(m.quote) ^ e->inside;
+  uint64_t open = m.quote & inside, close = m.quote & ~inside;
+  *ends = ((m.delimiter & valid) | m.newline) & ~inside;
+  *rows = m.newline & ~inside;
+  uint64_t before = (*ends | close) << 1 | e->opens;
+  uint64_t behind = close << 1 | e->closed;
+  *bad = (nul | (open & ~before) | (behind & ~(*ends | m.quote | crlf))) & valid;
+  g->doubled |= (open & behind) != 0;
+  g->newlines |= ((m.newline | crlf) & inside) != 0;
+  g->crlf |= (crlf & ~inside) != 0;
+  e->inside = (uint64_t)((int64_t)inside >> 63);
+  e->opens = (*ends | close) >> 63;
+  e->closed = close >> 63;
+}
+
+/* How many of the rows have cell_cnt cells. */
+INLINE uint32_t count_rows(const struct mr_csv_group *g, uint32_t rows, uint32_t cell_cnt) {
+  for (uint32_t i = 0; i < rows; i++)
+    if (g->sep[(size_t)(i + 1) * cell_cnt] != g->row_end[i]) return i;
+  return rows;
+}
+
+static void find(struct mr_csv *csv, struct mr_csv_group *g, const char *p, const char *end,
+                 uint32_t row_max) {
+  const struct signs signs = make_signs(csv->quote, csv->delimiter);
+  const uint64_t quotes = csv->quote ? UINT64_MAX : 0;
+  const uint32_t len = end - p < INT32_MAX ? (uint32_t)(end - p) : INT32_MAX;
+  struct edge e = {0, 1, 0};
+  uint32_t seps = 1, rows = 0;
+  uint64_t bad = 0;
+  g->text = p;
+  g->high = g->crlf = g->doubled = g->newlines = false;
+  g->sep[0] = UINT32_MAX;
+  for (uint32_t off = 0; off < len && rows < row_max && seps <= MR_CSV_SEPS && !bad; off += 64) {
+    uint64_t valid = len - off >= 64 ? UINT64_MAX : (UINT64_C(1) << (len - off)) - 1;
+    uint64_t ends, row_ends;
+    struct marks m = look(&signs, p + off);
+    m.quote &= quotes;
+    find_ends(g, p + off, m, valid, &e, &ends, &row_ends, &bad);
+    if (__builtin_expect(bad != 0, 0)) { /* what comes before stays */
+      ends &= (bad & -bad) - 1;
+      row_ends &= (bad & -bad) - 1;
+    }
+    uint32_t end_cnt = (uint32_t)__builtin_popcountll(ends);
+    uint32_t row_cnt = (uint32_t)__builtin_popcountll(row_ends);
+    put_places(g->sep + seps, ends, end_cnt, off);
+    put_places(g->row_end + rows, row_ends, row_cnt, off);
+    seps += end_cnt;
+    rows += row_cnt;
+  }
+  if (rows > row_max) rows = row_max;
+  while (rows && (size_t)rows * csv->cell_cnt >= seps) rows--;
+  g->row_cnt = count_rows(g, rows, csv->cell_cnt);
+}
+
+/* ---- values ---- */
+
+/* The string's bytes when they lie in the view, else as the view of a string at the group's text.
+ * The bytes for the heap. */
+INLINE uint32_t put_str(struct mr_str *dst, const char *p, uint32_t len, uint32_t off) {
+#if defined(__SSE4_1__)
+  static const uint8_t masks[32] = {255, 255, 255, 255, 255, 255, 255, 255,
+                                    255, 255, 255, 255, 255, 255, 255, 255};
+  bool far = len > MR_STR_INLINE;
+  uint32_t keep = far ? MR_STR_INLINE : len;
+  __m128i v = _mm_and_si128(_mm_loadu_si128((const __m128i *)(const void *)p),
+                            _mm_loadu_si128((const __m128i *)(const void *)(masks + 16 - keep)));
+  uint64_t w[2] = {len | (uint64_t)_mm_cvtsi128_si64(v) << 32,
+                   (uint64_t)_mm_cvtsi128_si64(_mm_srli_si128(v, 4))};
+  w[1] = far ? (uint64_t)off << 32 : w[1];
+  memcpy(dst, w, sizeof *dst);
+  return far ? len : 0;
+#else
+  if (len <= MR_STR_INLINE) {
+    *dst = mr_str_make(p, len, NULL);
+    return 0;
+  }
+  dst->len = len;
+  dst->u.ref.off = off;
+  return len;
+#endif
+}
+
+INLINE bool take_code(const struct mr_codes *codes, const char *p, uint32_t len, uint8_t *dst) {
+  uint64_t low;
+  if (__builtin_expect(len > 15, 0)) {
+    int32_t code = mr_codes_find(codes, p, len);
+    *dst = (uint8_t)code;
+    return code >= 0;
+  }
+  struct mr_scan_entry e = mr_scan_entry(p, len, &low);
+  for (uint64_t i = mr_codes_slot(codes, low);; i = (i + 1) & codes->mask) {
+    *dst = codes->codes[i];
+    if (__builtin_expect(mr_scan_entry_equal(e, codes->entries[i]), 1)) return true;
+    if (codes->entries[i][15] == 0xff) return false;
+  }
+}
+
+/* The digits at p, 1 to 8 of them; false: they are not all digits. */
+INLINE bool take_digits(const char *p, uint32_t len, uint64_t *out) {
+  const uint64_t zeros = UINT64_C(0x3030303030303030);
+  uint64_t w = (mr_scan_load8(p) ^ zeros) << (64 - 8 * len);
+  bool good = !(((w + UINT64_C(0x7676767676767676)) | w) & UINT64_C(0x8080808080808080));
+  w = w * 10 + (w >> 8);
+  *out = ((w & UINT64_C(0xff000000ff)) * UINT64_C(0x000f424000000064) +
+          (w >> 16 & UINT64_C(0xff000000ff)) * UINT64_C(0x0000271000000001)) >>
+         32;
+  return good;
+}
+
+INLINE bool take_int64(const char *p, uint32_t len, int64_t *dst) {
+  uint64_t high, low;
+  bool minus = *p == '-';
+  const char *digits = p + minus;
+  uint32_t n = len - minus;
+  if (__builtin_expect(n - 1 <= 7, 1)) {
+    if (!take_digits(digits, n, &low)) return false;
+    *dst = minus ? -(int64_t)low : (int64_t)low;
+    return true;
+  }
+  if (n - 9 <= 7 && take_digits(digits, n - 8, &high) && take_digits(digits + n - 8, 8, &low)) {
+    int64_t v = (int64_t)(high * 100000000 + low);
+    *dst = minus ? -v : v;
+    return true;
+  }
+  return mr_int64_parse(p, len, dst) == 0;
+}
+
+/* RFC 3339 in UTC on the day of the last one, with no, three or six digits of a fraction. */
+INLINE bool take_rfc3339(struct mr_day *day, const char *p, uint32_t len, int64_t *dst) {
+  const uint64_t highs = UINT64_C(0x8080808080808080);
+  bool good = mr_day_take(day, p, dst);
+  if (len == 20) {
+    good &= p[19] == 'Z';
+  } else if (len == 24) { /* :00.000Z */
+    uint64_t w = mr_scan_load8(p + 16) ^ UINT64_C(0x5a3030302e303000);
+    w &= ~UINT64_C(0xffffff);
+    good &= !(((w + UINT64_C(0x7f7676767f000000)) | w) & highs);
+    *dst += (int64_t)((w >> 32 & 0xff) * 100 + (w >> 40 & 0xff) * 10 + (w >> 48 & 0xff)) * 1000;
+  } else if (len == 27) { /* .000000Z */
+    uint64_t w = mr_scan_load8(p + 19) ^ UINT64_C(0x5a3030303030302e);
+    good &= !(((w + UINT64_C(0x7f7676767676767f)) | w) & highs);
+    w = w * 10 + (w >> 8);
+    *dst += (int64_t)((w >> 8 & 0xff) * 10000 + (w >> 24 & 0xff) * 100 + (w >> 40 & 0xff));
+  } else {
+    good = false;
+  }
+  return __builtin_expect(good, 1) || mr_csv_take_other_time(day, p, len, dst);
+}
+
+/* ---- one column of all rows ---- */
+
+struct rows { /* what the loop over rows needs, away from what it writes to */
+  const char *text;
+  const uint32_t *sep;
+  uint32_t step, cnt;
+  char quote;
+  bool crlf, doubled;
+  const struct mr_fill_col *col;
+  struct mr_codes codes;
+  struct mr_day day;
+  uint8_t *dst;
+  uint32_t row;
+  uint64_t heap, nulls, bad;
+};
+
+INLINE bool take_value(struct rows *r, const char *p, uint32_t len, uint32_t i, uint8_t kind) {
+  uint32_t row = r->row + i;
+  int64_t *w8 = (int64_t *)(void *)r->dst + row;
+  bool flag, good;
+  switch (kind) {
+  case MR_VALUE_STR:
+    r->heap += put_str((struct mr_str *)(void *)r->dst + row, p, len, (uint32_t)(p - r->text));
+    return true;
+  case MR_VALUE_CODE: return take_code(&r->codes, p, len, r->dst + row);
+  case MR_VALUE_RFC3339: return take_rfc3339(&r->day, p, len, w8);
+  case MR_VALUE_INT64: return take_int64(p, len, w8);
+  case MR_VALUE_UNIX: return take_int64(p, len, w8) && mr_fill_unix_us(r->col->unix_us, *w8, w8);
+  case MR_VALUE_DOUBLE: return mr_csv_take_double(p, len, (double *)(void *)w8) == 0;
+  case MR_VALUE_BOOL:
+    good = mr_csv_take_bool(p, len, &flag);
+    if (good) mr_fill_bit((uint64_t *)(void *)r->dst, row, flag);
+    return good;
+  default: return mr_csv_take_time(r->col, p, len, w8);
+  }
+}
+
+INLINE void take_rows(struct rows *r, uint8_t kind) {
+  uint64_t bad = 0, nulls = 0;
+  for (uint32_t i = 0; i < r->cnt; i++) {
+    const uint32_t *sep = r->sep + (size_t)i * r->step;
+    const char *p = r->text + (uint32_t)(sep[0] + 1), *end = r->text + sep[1];
+    if (r->crlf) end -= end > p && *end == '\n' && end[-1] == '\r';
+    uint32_t len = (uint32_t)(end - p);
+    if (*p == r->quote) {
+      p++;
+      len -= 2;
+      if (r->doubled && memchr(p, r->quote, len)) {
+        bad |= UINT64_C(1) << i;
+        continue;
+      }
+    }
+    if (kind != MR_VALUE_STR && !len)
+      nulls |= UINT64_C(1) << i;
+    else
+      bad |= (uint64_t)!take_value(r, p, len, i, kind) << i;
+  }
+  r->bad = bad;
+  r->nulls = nulls;
+}
+
+/* Times whose first format is RFC 3339 are looked at alone where they are in another one. */
+static uint8_t kind_of(const struct mr_fill_col *col) {
+  bool first = col->kind == MR_VALUE_TIMES && col->conf->formats[0].time == MR_DECODE_RFC3339;
+  return first ? MR_VALUE_RFC3339 : col->kind;
+}
+
+static void take(struct mr_csv *csv, struct mr_csv_group *g, struct mr_csv_task *task,
+                 uint32_t row) {
+  const struct mr_fill_col *col = &csv->fill.cols[task->col];
+  struct rows r = {.text = g->text,
+                   .sep = g->sep + task->cell,
+                   .step = csv->cell_cnt,
+                   .cnt = g->row_cnt,
+                   .quote = csv->quote, /* without quotes it is NUL, which no row has */
+                   .crlf = g->crlf && task->cell + 1 == csv->cell_cnt,
+                   .doubled = g->doubled,
+                   .col = col,
+                   .dst = csv->fill.dst[task->col],
+                   .row = row};
+  switch (kind_of(col)) {
+  case MR_VALUE_STR: take_rows(&r, MR_VALUE_STR); break;
+  case MR_VALUE_CODE:
+    r.codes = *col->codes;
+    take_rows(&r, MR_VALUE_CODE);
+    break;
+  case MR_VALUE_RFC3339:
+    r.day = csv->day;
+    take_rows(&r, MR_VALUE_RFC3339);
+    csv->day = r.day;
+    break;
+  case MR_VALUE_INT64: take_rows(&r, MR_VALUE_INT64); break;
+  case MR_VALUE_UNIX: take_rows(&r, MR_VALUE_UNIX); break;
+  case MR_VALUE_DOUBLE: take_rows(&r, MR_VALUE_DOUBLE); break;
+  case MR_VALUE_BOOL: take_rows(&r, MR_VALUE_BOOL); break;
+  default: take_rows(&r, MR_VALUE_TIMES); break;
+  }
+  g->bad |= r.bad;
+  g->heap += r.heap;
+  task->nulls = r.nulls;
+  if (task->null_ok) return;
+  g->bad |= r.nulls;
+  task->nulls = 0;
+}
+
+static size_t move(struct mr_csv *csv, const struct mr_csv_group *g, uint32_t row, uint32_t to,
+                   uint8_t *p) {
+  uint8_t *o = p;
+  for (uint32_t t = 0; t < csv->task_cnt; t++) {
+    uint32_t c = csv->tasks[t].col;
+    if (csv->fill.cols[c].kind != MR_VALUE_STR) continue;
+    struct mr_str *dst = (struct mr_str *)csv->fill.dst[c] + row;
+    for (uint32_t i = 0; i < to; i++) {
+      uint32_t len = dst[i].len;
+      if (len <= MR_STR_INLINE || g->bad >> i & 1) continue;
+      const char *src = g->text + dst[i].u.ref.off;
+      for (uint32_t done = 0; done < len; done += 64) memcpy(o + done, src + done, 64);
+      dst[i] = mr_str_make((const char *)o, len, csv->fill.base);
+      o += len;
+    }
+  }
+  return (size_t)(o - p);
+}
+
+const struct mr_csv_kernels JOIN(mr_csv_kernels_, MR_ISA) = {find, take, move};
