@@ -2,7 +2,7 @@
 #ifndef MR_BASE_BITS_H
 #define MR_BASE_BITS_H
 
-/* Powers of two, and bitmaps of 64-bit words: bit i of word i / 64 is row i. */
+/* Cache lines, powers of two, and bitmaps of 64-bit words: bit i of word i / 64 is row i. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,6 +10,13 @@
 
 #define MR_CACHE_LINE      64
 #define MR_CACHE_LINE_PAIR 128
+
+/* Asks for the cache line at p; p may be anything. The empty statement is for gcc 12, which takes a
+ * function that only prefetches for one without effect, and drops its calls. */
+static inline void mr_prefetch(const void *p) {
+  __builtin_prefetch(p);
+  __asm__ __volatile__("");
+}
 
 static inline uint64_t mr_align_up(uint64_t x, uint64_t align) {
   return (x + align - 1) & ~(align - 1);

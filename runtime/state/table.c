@@ -9,7 +9,7 @@
 
 #define RANGE_MIN   256u                /* references of the first array by distance */
 #define CACHE_SZ    (UINT64_C(1) << 20) /* beyond this a lookup is worth a prefetch */
-#define FETCH_ROWS  128u                /* rows that are prefetched at a time */
+#define FETCH_ROWS  64u                 /* rows that are prefetched at a time */
 #define RESERVE_MAX (UINT64_C(16) << 20)
 
 /* Rows of at most a cache line do not cross one. */
@@ -200,21 +200,42 @@ static struct mr_row *find_or_make(struct mr_space *space, struct mr_table *t, u
   return row;
 }
 
-/* Asks for the buckets of the rows' probes and then for what they name. The index has an entry. */
-static void fetch(const struct mr_space *space, const struct mr_table *t, const uint32_t *tags,
-                  const uint16_t *rows, uint32_t cnt) {
+/* Asks for the buckets where the probes of up to FETCH_ROWS rows begin. The index has an entry. */
+static void fetch_buckets(const struct mr_space *space, const struct mr_table *t,
+                          const uint32_t *tags, const uint16_t *rows, uint32_t cnt) {
   struct mr_index_look look = mr_index_look(&space->store, &t->index);
+  if (cnt > FETCH_ROWS) cnt = FETCH_ROWS;
   for (uint32_t i = 0; i < cnt; i++) {
     uint32_t tag = tags[rows[i]];
-    __builtin_prefetch(mr_index_seg_of(&look, tag) + mr_index_first(tag, look.mask));
+    mr_prefetch(mr_index_seg_of(&look, tag) + mr_index_first(tag, look.mask));
   }
+}
+
+/* Asks for the rows that these buckets name. */
+static void fetch_rows(const struct mr_space *space, const struct mr_table *t, const uint32_t *tags,
+                       const uint16_t *rows, uint32_t cnt) {
+  struct mr_index_look look = mr_index_look(&space->store, &t->index);
+  if (cnt > FETCH_ROWS) cnt = FETCH_ROWS;
   for (uint32_t i = 0; i < cnt; i++) {
     uint32_t tag = tags[rows[i]];
     const struct mr_index_bucket *b = mr_index_seg_of(&look, tag) + mr_index_first(tag, look.mask);
     uint32_t match = mr_index_match(b, tag) | 0x80;
-    /* reference 0 is no row, and may be asked for */
-    __builtin_prefetch(mr_row_at(space, b->refs[__builtin_ctz(match)]));
+    mr_prefetch(mr_row_at(space, b->refs[__builtin_ctz(match)])); /* 0 may be asked for */
   }
+}
+
+/* A batch's rows go through three stages, FETCH_ROWS at a time: buckets, rows, look-up. This asks
+ * for what the next look-ups need while those at `at` are done. */
+static void fetch_ahead(const struct mr_space *space, const struct mr_table *t,
+                        const uint32_t *tags, const uint16_t *rows, uint32_t at, uint32_t cnt) {
+  uint32_t one = at + FETCH_ROWS, two = one + FETCH_ROWS;
+  if (at == 0) {
+    fetch_buckets(space, t, tags, rows, cnt);
+    if (one < cnt) fetch_buckets(space, t, tags, rows + one, cnt - one);
+    fetch_rows(space, t, tags, rows, cnt);
+  }
+  if (two < cnt) fetch_buckets(space, t, tags, rows + two, cnt - two);
+  if (one < cnt) fetch_rows(space, t, tags, rows + one, cnt - one);
 }
 
 /* The rows of keys of one word that are there; NULL for the others. one: the index is one segment.
@@ -263,7 +284,7 @@ static uint32_t find_hash(struct mr_space *space, struct mr_table *t,
   bool far = t->row_cnt * (space->row_sz + 16u) > CACHE_SZ;
   for (uint32_t at = 0; at < cnt; at += FETCH_ROWS) {
     uint32_t n = cnt - at < FETCH_ROWS ? cnt - at : FETCH_ROWS;
-    if (far) fetch(space, t, batch->tags, rows + at, n);
+    if (far) fetch_ahead(space, t, batch->tags, rows, at, cnt);
     if (!t->index.cnt)
       memset(out + at, 0, n * sizeof *out);
     else if (!look_up(space, t, batch, rows + at, n, out + at))
