@@ -12,6 +12,12 @@
 #define CHUNK_SZ 16384u
 #define ALIGN    16u
 
+struct mr_arena_deferred {
+  void (*fn)(void *arg);
+  void *arg;
+  struct mr_arena_deferred *next;
+};
+
 struct mr_arena_chunk {
   struct mr_arena_chunk *next;
   size_t used, sz; /* bytes of data[] */
@@ -65,7 +71,14 @@ char *mr_arena_printf(struct mr_arena *arena, const char *fmt, ...) {
   return text;
 }
 
+void mr_arena_defer(struct mr_arena *arena, void (*fn)(void *arg), void *arg) {
+  struct mr_arena_deferred *d = MR_NEW(arena, struct mr_arena_deferred, 1);
+  *d = (struct mr_arena_deferred){fn, arg, arena->deferred};
+  arena->deferred = d;
+}
+
 void mr_arena_free(struct mr_arena *arena) {
+  for (struct mr_arena_deferred *d = arena->deferred; d; d = d->next) d->fn(d->arg);
   struct mr_arena_chunk *chunk = arena->head;
   while (chunk) {
     struct mr_arena_chunk *next = chunk->next;

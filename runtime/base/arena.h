@@ -12,9 +12,11 @@
 MR_API_BEGIN
 
 struct mr_arena_chunk;
+struct mr_arena_deferred;
 struct mr_arena {
   struct mr_arena_chunk *head;
-  size_t used_bytes; /* handed out so far */
+  struct mr_arena_deferred *deferred; /* newest first */
+  size_t used_bytes;                  /* handed out so far */
 };
 
 /* A zeroed struct mr_arena is an empty arena. */
@@ -25,6 +27,8 @@ char *mr_arena_strndup(struct mr_arena *arena, const char *text, size_t len);
 char *mr_arena_strdup(struct mr_arena *arena, const char *text);
 char *mr_arena_printf(struct mr_arena *arena, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+/* Has fn(arg) called by mr_arena_free, newest first: for what a library allocates by itself. */
+void mr_arena_defer(struct mr_arena *arena, void (*fn)(void *arg), void *arg);
 /* Frees everything; the arena is empty again. */
 void mr_arena_free(struct mr_arena *arena);
 

@@ -8,3 +8,7 @@
 uint64_t mr_hash_bytes(const void *data, size_t len) {
   return XXH3_64bits(data, len);
 }
+
+uint64_t mr_hash_xxh64(const void *data, size_t len, uint64_t seed) {
+  return XXH64(data, len, seed);
+}

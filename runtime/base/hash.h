@@ -10,6 +10,9 @@
 /* XXH3-64 of len bytes. */
 uint64_t mr_hash_bytes(const void *data, size_t len);
 
+/* XXH64 of len bytes with a seed: of values that others hash in the same way. */
+uint64_t mr_hash_xxh64(const void *data, size_t len, uint64_t seed);
+
 /* A 64-bit finalizer (murmur3's fmix64) for fixed-width values. */
 static inline uint64_t mr_hash_u64(uint64_t x) {
   x ^= x >> 33;

@@ -73,8 +73,8 @@ static struct expr_node *not_comparable(struct compiler *c, enum cmp_op op,
 
 /* ---- sets of codes ---- */
 
-static struct expr_node *code_set_node(struct compiler *c, struct expr_node *col,
-                                       const struct mr_code_set *has, const struct ast_node *at) {
+struct expr_node *comp_code_set(struct compiler *c, struct expr_node *col,
+                                const struct mr_code_set *has, const struct ast_node *at) {
   struct mr_code_set *set = MR_NEW(c->arena, struct mr_code_set, 1);
   memcpy(set->has, has->has, sizeof set->has);
   mr_code_set_finish(set, col->codes->cnt);
@@ -126,7 +126,7 @@ static struct expr_node *compare_codes(struct compiler *c, enum cmp_op op, struc
   for (uint32_t i = 0; i < codes->cnt; i++)
     set.has[i] = holds(op, text_order(codes->texts[i], codes->lens[i], b->s.text, b->s.len));
   if ((op == CMP_EQ || op == CMP_NE) && code_of(codes, &b->s) < 0) warn_never(c, col, b, b_ast);
-  return code_set_node(c, col, &set, at);
+  return comp_code_set(c, col, &set, at);
 }
 
 static bool same_codes(const struct mr_enum *a, const struct mr_enum *b) {
@@ -235,7 +235,7 @@ static struct expr_node *in_codes(struct compiler *c, const struct ast_node *ast
     else
       warn_never(c, items[0], items[i], ast->args[i]);
   }
-  struct expr_node *n = code_set_node(c, items[0], &set, ast);
+  struct expr_node *n = comp_code_set(c, items[0], &set, ast);
   if (!null) return n;
   struct expr_node *both =
       comp_node2(c, run_or, MR_TYPE_BOOL, ast, n, comp_null(c, MR_TYPE_BOOL, ast));
@@ -316,7 +316,7 @@ static struct expr_node *like_const(struct compiler *c, const struct ast_node *a
     struct mr_code_set set = {{0}};
     for (uint32_t i = 0; i < a->codes->cnt; i++)
       set.has[i] = expr_like_match(like, a->codes->texts[i], a->codes->lens[i]) != ast->negated;
-    return code_set_node(c, a, &set, ast);
+    return comp_code_set(c, a, &set, ast);
   }
   struct expr_node *n = comp_node1(c, run_like, MR_TYPE_BOOL, ast, comp_string(c, a));
   n->param = like;

@@ -80,6 +80,9 @@ bool comp_never_overflows(uint8_t op, const struct expr_node *a, const struct ex
 struct expr_node *comp_compare(struct compiler *c, enum cmp_op op, struct expr_node *a,
                                struct expr_node *b, const struct ast_node *at,
                                const struct ast_node *a_ast, const struct ast_node *b_ast);
+/* Is the column's code in the set? has[] is filled, the rest is made. */
+struct expr_node *comp_code_set(struct compiler *c, struct expr_node *col,
+                                const struct mr_code_set *has, const struct ast_node *at);
 struct expr_node *comp_in(struct compiler *c, const struct ast_node *ast);
 struct expr_node *comp_like(struct compiler *c, const struct ast_node *ast);
 
@@ -98,9 +101,9 @@ void comp_bad_type(struct compiler *c, const char *name, uint32_t off, uint32_t 
 
 struct expr_node *comp_call(struct compiler *c, const struct ast_node *ast);
 /* For inference: the letters of a function's parameters and of its result; NULL: no such function.
- * Letters: s string, n number, i int64, f double, t timestamp, d duration, T timestamp or duration,
- * m number, timestamp or duration, b bool, l list, u a unit of time (a bare word or a text), v any,
- * a any but the same type for all; the last one repeats. */
+ * Letters: s string, c string or codes, n number, i int64, f double, t timestamp, d duration, T
+ * timestamp or duration, m number, timestamp or duration, b bool, l list, u a unit of time (a bare
+ * word or a text), v any, a any but the same type for all; the last one repeats. */
 const char *function_letters(const char *name, uint32_t arg_cnt, char *result);
 enum mr_type function_letter_type(char letter);
 

@@ -302,6 +302,19 @@ static struct ast_node *convert_bits(const struct ast_source *src, const PgQuery
   return check_operands(src, n, op[0]);
 }
 
+/* x ~ 'pattern', x !~ 'pattern' */
+static struct ast_node *convert_match(const struct ast_source *src, const PgQuery__AExpr *x,
+                                      bool negated) {
+  struct ast_node *n = binary(src, AST_CALL, 0, x);
+  if (!n) return NULL;
+  n->name = "regexp_like";
+  if (!negated) return n;
+  struct ast_node *no = new_node(src, AST_NOT, 1, x->location);
+  no->args[0] = n;
+  set_span(src, no, n->tok_lo, n->tok_hi);
+  return no;
+}
+
 static struct ast_node *convert_op(const struct ast_source *src, const PgQuery__AExpr *x) {
   static const struct {
     const char *name;
@@ -328,9 +341,11 @@ static struct ast_node *convert_op(const struct ast_source *src, const PgQuery__
       }
   if (bit_function(name) && x->rexpr && (!x->lexpr) == (name[0] == '~'))
     return convert_bits(src, x, name);
+  if (x->lexpr && x->rexpr && (strcmp(name, "~") == 0 || strcmp(name, "!~") == 0))
+    return convert_match(src, x, name[0] == '!');
   const char *what = mr_arena_printf(src->arena, "the operator %s", name);
   static const char *const others[][2] = {
-      {"#", "x ^ y"}, {"==", "="}, {"&&", "AND"}, {"!", "NOT x"}, {"~", "x LIKE 'pattern'"}};
+      {"#", "x ^ y"}, {"==", "="}, {"&&", "AND"}, {"!", "NOT x"}, {"~*", "x ~ '(?i)pattern'"}};
   const char *hint = NULL;
   for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
     if (strcmp(name, others[i][0]) == 0) hint = others[i][1];

@@ -139,7 +139,7 @@ static const struct function functions[] = {
      "position is written position(part IN text)"},
     {"locate", "ssi", 'i', 2, 3, make_locate, run_locate, 0, 0, "part, text, from",
      "where part begins at or behind position from; 0: nowhere", "locate('a', 'banana', 3)", "4",
-     "the part comes first, as in Spark"},
+     "the part comes first, as in Spark; the empty text is at 1"},
     {"split_part", "ssi", 's', 3, 3, make_split_part, run_split_part, 0, 0, "text, delimiter, n",
      "part n between delimiters; below 0 from the end", "split_part('a.b.c', '.', -1)", "c",
      "empty where there is no such part; part 0 is an error value"},

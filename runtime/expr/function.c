@@ -3,14 +3,15 @@
 #include "expr/function_private.h"
 
 static const struct function_group *const groups[] = {
-    &fn_group_text, &fn_group_math,   &fn_group_time,
-    &fn_group_list, &fn_group_choice, &fn_group_record,
+    &fn_group_text, &fn_group_match, &fn_group_code,   &fn_group_math,
+    &fn_group_time, &fn_group_list,  &fn_group_choice, &fn_group_record,
 };
 #define GROUP_CNT (sizeof groups / sizeof groups[0])
 
 enum mr_type function_letter_type(char letter) {
   switch (letter) {
-  case 's': return MR_TYPE_STRING;
+  case 's':
+  case 'c': return MR_TYPE_STRING;
   case 'i': return MR_TYPE_INT64;
   case 'n':
   case 'f': return MR_TYPE_DOUBLE;
@@ -236,6 +237,7 @@ static struct expr_node *fit(struct compiler *c, const char *name, char letter, 
   enum mr_type want = function_letter_type(letter);
   if (strchr("avmu", letter))
     return n->type == MR_TYPE_STRING && !n->is_const ? comp_string(c, n) : n;
+  if (letter == 'c' && n->type == MR_TYPE_STRING) return n; /* codes are kept */
   if (letter == 'n' && number) return n;
   if (letter == 'l' && n->type == MR_TYPE_LIST) return n;
   if (letter == 'T' && n->type == MR_TYPE_DURATION) return n;

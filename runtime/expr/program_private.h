@@ -243,6 +243,21 @@ void run_chr(struct expr_run *run, const struct expr_node *n);
 void run_levenshtein(struct expr_run *run, const struct expr_node *n);
 void run_concat_ws(struct expr_run *run, const struct expr_node *n);
 
+/* run_code.c */
+void run_hex_text(struct expr_run *run, const struct expr_node *n);
+void run_number_text(struct expr_run *run, const struct expr_node *n); /* to the base n->i */
+void run_unhex(struct expr_run *run, const struct expr_node *n);
+void run_base64(struct expr_run *run, const struct expr_node *n);
+void run_unbase64(struct expr_run *run, const struct expr_node *n);
+void run_url_encode(struct expr_run *run, const struct expr_node *n);
+void run_url_decode(struct expr_run *run, const struct expr_node *n);
+void run_conv(struct expr_run *run, const struct expr_node *n);
+void run_md5(struct expr_run *run, const struct expr_node *n);
+void run_sha1(struct expr_run *run, const struct expr_node *n);
+void run_sha2(struct expr_run *run, const struct expr_node *n); /* text, bits */
+void run_crc32(struct expr_run *run, const struct expr_node *n);
+void run_xxhash64(struct expr_run *run, const struct expr_node *n);
+
 /* run_time.c */
 void run_date_format(struct expr_run *run, const struct expr_node *n); /* param: mr_time_pattern */
 void run_parse_time(struct expr_run *run, const struct expr_node *n);  /* param: mr_time_pattern */
@@ -399,6 +414,27 @@ bool expr_like_match(const struct expr_like *like, const char *s, uint32_t len);
 bool expr_like_text(const char *p, uint32_t p_len, const char *s, uint32_t s_len);
 /* First occurrence of part in s, or -1. */
 int64_t expr_find(const char *s, uint32_t len, const char *part, uint32_t part_len);
+
+/* ---- run_regex.c, fn_match.c ---- */
+
+struct expr_regex;
+struct expr_piece { /* of a replacement: a text, or a group */
+  const char *text;
+  uint32_t len;
+  int32_t group; /* -1: the text */
+};
+struct expr_pattern {
+  const struct expr_regex *regex;
+  uint32_t group; /* the one that is wanted; of a replacement the last one that it names */
+  const struct expr_piece *pieces;
+  uint32_t piece_cnt;
+};
+void run_regexp_like(struct expr_run *run, const struct expr_node *n); /* param: expr_pattern */
+void run_regexp_extract(struct expr_run *run, const struct expr_node *n);
+void run_regexp_substr(struct expr_run *run, const struct expr_node *n);
+void run_regexp_instr(struct expr_run *run, const struct expr_node *n);
+void run_regexp_count(struct expr_run *run, const struct expr_node *n);
+void run_regexp_replace(struct expr_run *run, const struct expr_node *n); /* text, from */
 
 /* ---- unicode.c ---- */
 

@@ -241,6 +241,10 @@ static inline enum row_result locate_row(struct expr_run *run, const struct expr
   const char *s = row_text(run, a), *p = row_text(run, part);
   int64_t from = row_i64(run, n, 2, row);
   if (from < 1) return ROW_OK;
+  if (!part->len) { /* as Spark: the empty text is at the start */
+    *out = 1;
+    return ROW_OK;
+  }
   uint64_t lo = row_skip_chars(s, a->len, 0, from - 1);
   if (lo == a->len && from - 1 > (int64_t)mr_utf8_length(s, a->len)) return ROW_OK;
   int64_t hit = find_from(s, a->len, lo, part, p);

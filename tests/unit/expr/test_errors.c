@@ -130,7 +130,26 @@ static const struct {
     {"a == b", "2006 2+2 expressions do not have the operator ==; try: ="},
     {"'abc", "2001 0+4 unterminated quoted string"},
     {"\"abc", "2001 0+4 unterminated quoted identifier"},
-    {"a ~ b", "2006 2+1 expressions do not have the operator ~; try: x LIKE 'pattern'"},
+    {"s ~* 'b'", "2006 2+2 expressions do not have the operator ~*; try: x ~ '(?i)pattern'"},
+    {"a ~ 'b'",
+     "2005 0+1 regexp_like wants a string, this is int64; label: a is int64; try: CAST(a AS "
+     "string)"},
+    {"s ~ t", "2005 4+1 the pattern must be a constant text"},
+    {"s ~ '(b'", "2009 4+4 the regular expression is not understood: missing ): (b"},
+    {"s ~ '(?=b)'",
+     "2009 4+7 the regular expression is not understood: invalid perl operator: (?=; label: "
+     "linear-time matching has no look-around and no back references"},
+    {"s ~ '(a)\\1'",
+     "2009 4+7 the regular expression is not understood: invalid escape sequence: \\1; label: "
+     "linear-time matching has no look-around and no back references"},
+    {"regexp_extract(s, 'a')",
+     "2009 18+3 the pattern has 0 groups in parentheses, and no group 1; try: a third argument of "
+     "0 is the whole match"},
+    {"regexp_extract(s, '(a)', 2)",
+     "2009 25+1 the pattern has 1 group in parentheses, and no group 2"},
+    {"regexp_replace(s, '(a)', '$2')",
+     "2009 25+4 the replacement names a group that the pattern does not have; try: '$1' for a "
+     "group, '\\$' for a dollar"},
     {"a # b", "2006 2+1 expressions do not have the operator #; try: x ^ y"},
     {"a | b & i",
      "2001 0+5 operators of bits beside other operators need parentheses; try: (a | b)"},
