@@ -16,15 +16,16 @@
 
 #include "control/control_private.h"
 
-#define STACK_SZ   (256u << 10) /* an expression's parser needs most of it */
-#define NICE       10           /* below the workers */
-#define REQUEST_MS 10000        /* for the request to come */
-#define END_MS     1000         /* requests have this long to end with the run */
-#define LOOK_MS    200          /* who waits for the end looks whether the client is still there */
-#define GONE_MS    1000         /* for a client to hang up after its answer, */
-#define BUSY_MS    50           /* and after it was told that all are busy */
-#define EXIT_USAGE 64
-#define EXIT_BUSY  69
+#define STACK_SZ        (64u << 10)
+#define CLIENT_STACK_SZ (8u << 20) /* addresses: the parser of expressions recurses */
+#define NICE            10         /* below the workers */
+#define REQUEST_MS      10000      /* for the request to come */
+#define END_MS          1000       /* requests have this long to end with the run */
+#define LOOK_MS         200  /* who waits for the end looks whether the client is still there */
+#define GONE_MS         1000 /* for a client to hang up after its answer, */
+#define BUSY_MS         50   /* and after it was told that all are busy */
+#define EXIT_USAGE      64
+#define EXIT_BUSY       69
 
 /* ---- saying ---- */
 
@@ -118,7 +119,8 @@ static void answer_drain(struct mr_client *client, const struct mr_value *reques
     mr_client_say(client, "{\"ok\":true,\"exit\":0}");
 }
 
-static const struct mr_verb verbs[] = {{"ping", answer_ping}, {"drain", answer_drain}};
+static const struct mr_verb verbs[] = {
+    {"ping", answer_ping}, {"drain", answer_drain}, {"tap", mr_control_tap}};
 
 static void answer(struct mr_client *client) {
   const char *line;
@@ -141,12 +143,12 @@ static void answer(struct mr_client *client) {
 /* ---- threads ---- */
 
 /* Threads of a host take none of its signals and leave the CPU to the workers. */
-static int start_thread(pthread_t *thread, void *(*main)(void *), void *arg) {
+static int start_thread(pthread_t *thread, size_t stack_sz, void *(*main)(void *), void *arg) {
   sigset_t all, before;
   pthread_attr_t attr;
   sigfillset(&all);
   pthread_attr_init(&attr);
-  pthread_attr_setstacksize(&attr, STACK_SZ);
+  pthread_attr_setstacksize(&attr, stack_sz);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   int rc = pthread_create(thread, &attr, main, arg);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -219,7 +221,7 @@ static void take_client(struct mr_control *control, int fd) {
   client->control = control;
   client->wire = (struct mr_wire){.fd = fd, .arena = &client->arena};
   client->state = MR_CLIENT_BUSY;
-  if (!start_thread(&client->thread, client_main, client)) return;
+  if (!start_thread(&client->thread, CLIENT_STACK_SZ, client_main, client)) return;
   client->state = MR_CLIENT_FREE;
   close(fd);
 }
@@ -255,7 +257,7 @@ int mr_control_open(struct mr_control **out, const struct mr_control_conf *conf,
                            : mr_wire_listen(conf->run_dir, conf->plan->graph, err);
   int rc = control->listen_fd < 0 ? control->listen_fd : MR_OK;
   if (!rc) {
-    int failed = start_thread(&control->thread, control_main, control);
+    int failed = start_thread(&control->thread, STACK_SZ, control_main, control);
     if (failed) rc = mr_error_set_sys(err, failed, "cannot start the control thread");
     if (rc) {
       close(control->listen_fd);

@@ -11,6 +11,7 @@
  *
  * All calls are for the host's thread. */
 
+#include "base/cpu.h"
 #include "worker/run.h"
 
 #define MR_CONTROL_CLIENTS_MAX 16u /* requests that are answered at a time; more are told so */
@@ -21,6 +22,7 @@ struct mr_control_conf { /* what it points to outlives the control */
   struct mr_run *run;
   const struct mr_plan *plan;
   const char *run_dir; /* where the segment is */
+  enum mr_isa isa;     /* level of kernels that the machine has */
 };
 
 /* Makes the socket and begins to answer. An error leaves nothing behind, and *control NULL. */

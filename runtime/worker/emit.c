@@ -231,10 +231,17 @@ static void limit_frontiers(const struct mr_instance *inst, uint32_t partition, 
   if (*out_us > most) *out_us = most;
 }
 
+/* While nobody looks at the output this is one load per view. */
+static inline void show(struct mr_instance *inst, struct mr_outp *out, const struct mr_view *view) {
+  /* relaxed: mr_tap_offer looks again, ordered; a late look costs a view */
+  if (atomic_load_explicit(&out->tap.open, memory_order_relaxed)) mr_tap_offer(inst, out, view);
+}
+
 void mr_emit(struct mr_op_ctx *ctx, uint32_t output, const struct mr_view *view) {
   struct mr_instance *inst = ctx->inst;
   struct mr_outp *out = &inst->outs[output];
   if (!view->sel_cnt) return;
+  show(inst, out, view);
   if (output == MR_OUT_MAIN) ctx->counts.rows_out += view->sel_cnt;
   int64_t in_us = view->frontier_in, out_us = view->frontier_out;
   limit_frontiers(inst, view->partition, &in_us, &out_us);
@@ -322,6 +329,7 @@ void mr_emit_batch(struct mr_op_ctx *ctx, uint32_t output, struct mr_batch *batc
   keep(inst, out, batch);
   if (output == MR_OUT_MAIN) ctx->counts.rows_out += msg->row_cnt;
   mr_view_of_batch(&inst->run->region, batch, out->cols, &out->view);
+  show(inst, out, &out->view);
   publish(inst, output, &out->view, batch);
 }
 
@@ -339,6 +347,7 @@ void mr_emit_mixed(struct mr_op_ctx *ctx, uint32_t output, struct mr_batch *batc
   out->view = *view;
   limit_frontiers(inst, view->partition, &out->view.frontier_in, &out->view.frontier_out);
   if (out->send_cnt) mr_view_to_batch(&inst->run->region, &out->view, out->col_cnt, batch);
+  show(inst, out, &out->view);
   publish(inst, output, &out->view, batch);
 }
 

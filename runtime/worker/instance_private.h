@@ -24,6 +24,7 @@
 #include "ring/wake.h"
 #include "stats/stats.h"
 #include "worker/ctx.h"
+#include "worker/tap_private.h"
 
 struct mr_worker;
 struct mr_head;
@@ -113,6 +114,7 @@ struct mr_outp { /* one output of an instance */
   struct mr_col *cols;    /* column table of an emitted own batch */
   struct mr_view view;
   uint32_t col_cnt;
+  struct mr_tap_port tap;  /* who looks at the rows from outside */
   struct mr_group *groups; /* the sends in runs, one per reading node */
   uint32_t group_cnt;
   uint64_t *hashes;                 /* exchange: MR_BATCH_ROWS, scratch */

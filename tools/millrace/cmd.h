@@ -48,6 +48,7 @@ extern const struct mr_cmd mr_cmd_run;
 extern const struct mr_cmd mr_cmd_schema;
 extern const struct mr_cmd mr_cmd_show;
 extern const struct mr_cmd mr_cmd_stat;
+extern const struct mr_cmd mr_cmd_tap;
 extern const struct mr_cmd mr_cmd_top;
 extern const struct mr_cmd mr_cmd_validate;
 extern const struct mr_cmd mr_cmd_version;

@@ -259,7 +259,8 @@ static void watch(struct mr_run *run, struct mr_control *control, const struct r
 /* NULL: the run goes on without it. */
 static struct mr_control *open_control(struct mr_run *run, const struct mr_plan *plan,
                                        const struct mr_run_conf *conf) {
-  struct mr_control_conf to = {.run = run, .plan = plan, .run_dir = conf->run_dir};
+  struct mr_control_conf to = {
+      .run = run, .plan = plan, .run_dir = conf->run_dir, .isa = conf->isa};
   struct mr_control *control = NULL;
   struct mr_error err = {0};
   if (conf->run_dir && mr_control_open(&control, &to, &err))
