@@ -112,6 +112,11 @@ class Expr(millrace.Case):
             done = self.millrace("expr", "--types", *flags, text)
             self.assertEqual((done.code, done.out), (0, said + "\n"), text)
 
+    def test_rows_can_be_csv(self):
+        values, said = self.values("a * 2 || s", 'a,s\n1,"x, y"\n?,z\n2.5,\n', "--format", "csv")
+        self.assertEqual(values, ["2x, y", "5"])
+        self.assertIn("row 3: ", said)
+
     def test_strings_can_come_without_quotes(self):
         done = self.millrace("expr", "--raw", "s || '!'", stdin=b'{"s":"a \\"b\\""}\n')
         self.assertEqual(done.out, 'a "b"!\n')
