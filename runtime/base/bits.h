@@ -52,6 +52,17 @@ static inline uint32_t mr_bitmap_count(const uint64_t *map, uint32_t words) {
   return n;
 }
 
+/* Asks for the cache line of p to write to it, so that a store that follows some time later need
+ * not wait for another CPU to give it up. (As text: the builtin makes a prefetch for reading of it
+ * below the levels that promise the instruction; processors without it do nothing.) */
+static inline void mr_prefetch_write(void *p) {
+#if defined(__x86_64__)
+  __asm__ __volatile__("prefetchw %0" : : "m"(*(char *)p));
+#else
+  __builtin_prefetch(p, 1);
+#endif
+}
+
 /* Runs body for each set bit: MR_BITMAP_EACH(map, words, row) { use(row); } */
 #define MR_BITMAP_EACH(map, words, row)                                                            \
   for (uint32_t row##_w = 0; row##_w < (words); row##_w++)                                         \

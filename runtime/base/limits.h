@@ -10,6 +10,7 @@
 #define MR_BATCH_WORDS     (MR_BATCH_ROWS / 64u)
 #define MR_HEAP_BLOCK_SZ   65536u /* bytes in one block of a batch's heap */
 #define MR_HEAP_BLOCKS_MAX 64u    /* blocks that one batch may chain; then it is sent */
+#define MR_COPY_BATCHES    16u    /* batches of copied rows on their way over one link */
 #define MR_BASES_MAX       16u    /* batches that one batch's columns may reference */
 
 #define MR_NAME_MAX       63u   /* bytes of a node, column or graph name */

@@ -140,6 +140,8 @@ void mr_pool_fini(struct mr_pool *pool);
  * the own columns (valid_off 0). NULL when none is free, which the credits of the plan exclude.
  * Owner's worker only. */
 struct mr_batch *mr_pool_take(struct mr_pool *pool);
+/* The batch that mr_pool_take would give now, NULL when none is free. Owner's worker only. */
+struct mr_batch *mr_pool_peek(const struct mr_pool *pool);
 /* Puts a batch without references back: its heap blocks too. Owner's worker only. */
 void mr_pool_put(struct mr_pool *pool, struct mr_batch *batch);
 /* True when batch_cnt batches can be taken and each has at least one heap block; large blocks too,

@@ -135,6 +135,10 @@ void mr_pool_fini(struct mr_pool *pool) {
   *pool = (struct mr_pool){0}; /* the memory is the region's */
 }
 
+struct mr_batch *mr_pool_peek(const struct mr_pool *pool) {
+  return pool->free_cnt ? batch_at(pool, pool->free_stack[pool->free_cnt - 1]) : NULL;
+}
+
 struct mr_batch *mr_pool_take(struct mr_pool *pool) {
   if (pool->free_cnt == 0) return NULL;
   uint32_t at = pool->free_stack[--pool->free_cnt];

@@ -238,21 +238,30 @@ static bool has_heap_column(const struct mr_pool_conf *conf) {
   return false;
 }
 
-static bool has_links(const struct mr_plan *plan, uint32_t instance, uint32_t output) {
-  for (uint32_t l = 0; l < plan->link_cnt; l++)
-    if (plan->links[l].from == instance && plan->links[l].output == output) return true;
-  return false;
+/* Links of an output; *exchange: one of them carries a share of the rows. */
+static uint32_t links_of(const struct mr_plan *plan, uint32_t instance, uint32_t output,
+                         bool *exchange) {
+  uint32_t cnt = 0;
+  *exchange = false;
+  for (uint32_t l = 0; l < plan->link_cnt; l++) {
+    const struct mr_plan_link *link = &plan->links[l];
+    if (link->from != instance || link->output != output) continue;
+    cnt++;
+    *exchange |= link->exchange;
+  }
+  return cnt;
 }
 
-static void add_pool(struct mr_planner *pl, uint32_t instance, uint32_t output, bool shell,
-                     struct mr_pool_conf conf) {
+static void add_pool(struct mr_planner *pl, struct mr_plan_pool pool) {
+  struct mr_pool_conf conf = pool.conf;
   struct mr_plan *plan = pl->plan;
   if (conf.block_cnt) {
     uint64_t blocks = conf.batch_cnt * 2ull;
     conf.block_cnt = (uint32_t)(blocks < 8 ? 8 : blocks);
     conf.large_cnt = conf.large_sz > MR_HEAP_BLOCK_SZ ? 2 : 0; /* smaller ones fit into a block */
   }
-  plan->pools[plan->pool_cnt++] = (struct mr_plan_pool){instance, output, shell, conf};
+  pool.conf = conf;
+  plan->pools[plan->pool_cnt++] = pool;
   plan->hot_bytes += mr_pool_footprint(&conf);
 }
 
@@ -262,6 +271,36 @@ static uint32_t error_value_max(const struct mr_plan_node *n) {
   if (n->op->kind != MR_OP_SOURCE) return MR_HEAP_BLOCK_SZ;
   if (!line) line = VALUE_MAX;
   return (uint32_t)(line / 3 * 4 + 4096);
+}
+
+/* The hidden arrays that rows may bring along, from whichever source they are. */
+static uint32_t hidden_of_sources(const struct mr_plan *plan) {
+  uint32_t hidden = 0;
+  for (uint32_t i = 0; i < plan->node_cnt; i++) {
+    const struct mr_plan_node *n = &plan->nodes[i];
+    hidden |= n->op_plan.outs[MR_OUT_MAIN].hidden;
+    if (n->op->kind != MR_OP_SOURCE) continue;
+    if (n->delay_min_us != MR_TIME_MAX) hidden |= MR_HAS_FRONTIER;
+    if (n->need_now) hidden |= MR_HAS_NOW;
+    if (n->need_pos) hidden |= MR_HAS_POS;
+  }
+  return hidden;
+}
+
+/* Batches for rows that are copied for the links of an output: not of lists, and not where a link
+ * is too small to be sent the open batch and a view. (A source's rows all go, but for an exchange.)
+ */
+static void add_copies(struct mr_planner *pl, uint32_t instance, uint32_t output, uint32_t links) {
+  const struct mr_plan *plan = pl->plan;
+  const struct mr_plan_out *out = &plan->nodes[plan->instances[instance].node].outs[output];
+  struct mr_pool_conf conf = {.schema = out->schema,
+                              .own = out->need,
+                              .hidden = hidden_of_sources(plan),
+                              .batch_cnt = links * (MR_COPY_BATCHES + 1) + 1};
+  if (output == MR_OUT_ERRORS || plan->runtime.link_items < 2) return;
+  for (uint32_t c = 0; c < out->schema->cnt; c++)
+    if (out->need[c] && mr_field_phys(&out->schema->fields[c]) == MR_PHYS_LIST) return;
+  add_pool(pl, (struct mr_plan_pool){instance, output, .copies = true, .conf = conf});
 }
 
 static void pools_of_output(struct mr_planner *pl, const uint32_t *links, uint32_t node,
@@ -293,18 +332,21 @@ static void pools_of_output(struct mr_planner *pl, const uint32_t *links, uint32
       conf.block_cnt = errors || (decl->heap && has_heap_column(&conf));
       conf.large_sz = decl->value_max ? decl->value_max : VALUE_MAX;
       if (errors) conf.large_sz = error_value_max(n);
-      add_pool(pl, instance, output, false, conf);
+      add_pool(pl, (struct mr_plan_pool){instance, output, .conf = conf});
     }
-    if (has_links(plan, instance, output))
-      add_pool(pl, instance, output, true,
-               (struct mr_pool_conf){.schema = n->outs[output].schema, .batch_cnt = held + 2});
+    bool exchange;
+    uint32_t out_links = links_of(plan, instance, output, &exchange);
+    if (!out_links) continue;
+    struct mr_pool_conf heads = {.schema = n->outs[output].schema, .batch_cnt = held + 2};
+    add_pool(pl, (struct mr_plan_pool){instance, output, .shell = true, .conf = heads});
+    if (n->op->kind != MR_OP_SOURCE || exchange) add_copies(pl, instance, output, out_links);
   }
 }
 
 static void make_pools(struct mr_planner *pl) {
   struct mr_plan *plan = pl->plan;
   const uint32_t *links = held_by_links(pl);
-  plan->pools = MR_NEW(pl->arena, struct mr_plan_pool, plan->instance_cnt * MR_OUTS_MAX * 2 + 1);
+  plan->pools = MR_NEW(pl->arena, struct mr_plan_pool, plan->instance_cnt * MR_OUTS_MAX * 3 + 1);
   for (uint32_t i = 0; i < plan->node_cnt; i++) {
     for (uint32_t o = 0; o < plan->nodes[i].out_cnt; o++) pools_of_output(pl, links, i, o);
     const struct mr_plan_node *n = &plan->nodes[i];

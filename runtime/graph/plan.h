@@ -97,7 +97,8 @@ struct mr_plan_link {
 
 struct mr_plan_pool {
   uint32_t instance, output;
-  bool shell; /* heads for views that cross links; no own columns */
+  bool shell;  /* heads for views that cross links; no own columns */
+  bool copies; /* rows that are copied for links, where few of a batch go */
   struct mr_pool_conf conf;
 };
 

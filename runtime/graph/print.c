@@ -113,7 +113,10 @@ static void put_memory(struct out *o, const struct mr_plan *plan) {
     const struct mr_plan_node *n = &plan->nodes[pi->node];
     const char *output = n->outs[pp->output].name;
     put(o, "  %s[%u]%s%s %s: %u batches", n->name, pi->idx, *output ? "." : "", output,
-        pp->shell ? "views" : "rows", pp->conf.batch_cnt);
+        pp->shell    ? "views"
+        : pp->copies ? "copies"
+                     : "rows",
+        pp->conf.batch_cnt);
     if (pp->conf.block_cnt) put(o, ", %u heap blocks", pp->conf.block_cnt);
     put(o, ", %llu bytes\n", (unsigned long long)mr_pool_footprint(&pp->conf));
   }

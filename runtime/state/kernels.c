@@ -105,18 +105,34 @@ static void tags(const uint64_t *restrict keys, uint32_t *restrict out, uint32_t
 
 /* ---- rows ---- */
 
+/* The set bits of four, lowest first, as 16-bit numbers. */
+static const uint64_t set4[16] = {UINT64_C(0),
+                                  UINT64_C(0),
+                                  UINT64_C(1),
+                                  UINT64_C(0x00010000),
+                                  UINT64_C(2),
+                                  UINT64_C(0x00020000),
+                                  UINT64_C(0x00020001),
+                                  UINT64_C(0x0000000200010000),
+                                  UINT64_C(3),
+                                  UINT64_C(0x00030000),
+                                  UINT64_C(0x00030001),
+                                  UINT64_C(0x0000000300010000),
+                                  UINT64_C(0x00030002),
+                                  UINT64_C(0x0000000300020000),
+                                  UINT64_C(0x0000000300020001),
+                                  UINT64_C(0x0003000200010000)};
+
+/* Four rows at a time: what is written behind the last is written over by the next. */
 static uint32_t rows(const uint64_t *sel, uint32_t words, uint16_t *out) {
   uint32_t n = 0;
   for (uint32_t w = 0; w < words; w++) {
-    uint64_t m = sel[w];
-    uint16_t *o = out + n;
-    uint32_t cnt = (uint32_t)__builtin_popcountll(m);
-    for (uint32_t i = 0; i < cnt; i += 8)
-      for (uint32_t j = 0; j < 8; j++) {
-        o[i + j] = (uint16_t)(w * 64 + (uint32_t)__builtin_ctzll(m | UINT64_C(1) << 63));
-        m &= m - 1;
-      }
-    n += cnt;
+    uint64_t base = UINT64_C(0x0040004000400040) * w;
+    for (uint64_t m = sel[w]; m; m >>= 4, base += UINT64_C(0x0004000400040004)) {
+      uint64_t four = set4[m & 15] + base;
+      memcpy(out + n, &four, 8);
+      n += (uint32_t)__builtin_popcountll(m & 15);
+    }
   }
   return n;
 }

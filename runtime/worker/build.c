@@ -226,16 +226,20 @@ static void init_instance(struct mr_run *run, uint32_t idx) {
 
 /* ---- what one item may need ---- */
 
+static void add_pool_need(struct mr_instance *inst, struct mr_pool *pool, uint32_t cnt) {
+  inst->needs[inst->need_cnt++] = (struct mr_need){.pool = pool, .cnt = cnt, .look = UINT32_MAX};
+}
+
 /* Room for one view on each output. The plan's links and pools are never smaller than that. */
 static void compute_needs(struct mr_run *run, struct mr_instance *inst) {
-  uint32_t cnt = 2 * inst->out_cnt;
+  uint32_t cnt = 3 * inst->out_cnt;
   for (uint32_t o = 0; o < inst->out_cnt; o++) cnt += inst->outs[o].send_cnt;
   inst->needs = MR_NEW(&run->arena, struct mr_need, cnt);
   for (uint32_t o = 0; o < inst->out_cnt; o++) {
     struct mr_outp *out = &inst->outs[o];
-    if (out->pool) inst->needs[inst->need_cnt++] = (struct mr_need){.pool = out->pool, .cnt = 1};
-    if (out->shells)
-      inst->needs[inst->need_cnt++] = (struct mr_need){.pool = out->shells, .cnt = out->send_cnt};
+    if (out->pool) add_pool_need(inst, out->pool, 1);
+    if (out->shells) add_pool_need(inst, out->shells, out->send_cnt);
+    if (out->copies) add_pool_need(inst, out->copies, out->send_cnt);
     for (uint32_t i = 0; i < out->send_cnt; i++)
       inst->needs[inst->need_cnt++] = (struct mr_need){.send = &out->sends[i]};
   }
@@ -254,7 +258,11 @@ static int make_pools(struct mr_run *run, struct mr_error *err) {
     const struct mr_plan_pool *pp = &plan->pools[i];
     uint32_t worker = plan->instances[pp->instance].worker;
     int rc = mr_pool_init(&run->pools[i], &run->region, &pp->conf, i, worker,
-                          node_label(run, pp->instance, pp->shell ? "views" : "batches"), err);
+                          node_label(run, pp->instance,
+                                     pp->shell    ? "views"
+                                     : pp->copies ? "copies"
+                                                  : "batches"),
+                          err);
     if (rc) return mr_error_append(err, "pool of %s", node_label(run, pp->instance, "output"));
   }
   return MR_OK;
@@ -310,12 +318,53 @@ static int make_returns(struct mr_run *run, struct mr_error *err) {
   return MR_OK;
 }
 
+static struct mr_copy_col copy_col(const struct mr_field *field, uint32_t idx) {
+  enum mr_phys phys = mr_field_phys(field);
+  return (struct mr_copy_col){idx, phys, (uint32_t)(mr_phys_column_sz(phys) / MR_BATCH_ROWS)};
+}
+
+/* Rows of an output may be copied for its links. */
+static void set_copies(struct mr_run *run, struct mr_outp *out, const struct mr_plan_out *plan_out,
+                       struct mr_pool *pool) {
+  if (run->conf.no_copies) return;
+  out->copies = pool;
+  out->copy_cols = MR_NEW(&run->arena, struct mr_copy_col, out->col_cnt + 1);
+  for (uint32_t c = 0; c < out->col_cnt; c++)
+    if (plan_out->need[c])
+      out->copy_cols[out->copy_cnt++] = copy_col(&plan_out->schema->fields[c], c);
+}
+
+/* Links know their outputs, workers have a place for each link that they write. */
+static void find_sends(struct mr_run *run) {
+  for (uint32_t i = 0; i < run->worker_cnt; i++) {
+    struct mr_worker *w = &run->workers[i];
+    uint32_t cnt = 0;
+    for (uint32_t k = 0; k < w->inst_cnt; k++)
+      for (uint32_t o = 0; o < w->insts[k]->out_cnt; o++) {
+        struct mr_outp *out = &w->insts[k]->outs[o];
+        for (uint32_t s = 0; s < out->send_cnt; s++) {
+          out->sends[s].from = w->insts[k];
+          out->sends[s].out = out;
+        }
+        cnt += out->send_cnt;
+      }
+    w->open_sends = MR_NEW(&run->arena, struct mr_send *, cnt + 1);
+  }
+  for (uint32_t i = 0; i < run->plan->node_cnt; i++) {
+    run->reads_now |= run->plan->nodes[i].op_plan.uses_now;
+    run->reads_pos |= run->plan->nodes[i].op_plan.uses_pos;
+  }
+  run->reads_now |= run->plan->runtime.virtual_clock;
+}
+
 static void assign_pools(struct mr_run *run) {
   for (uint32_t i = 0; i < run->plan->pool_cnt; i++) {
     const struct mr_plan_pool *pp = &run->plan->pools[i];
     struct mr_instance *inst = &run->insts[pp->instance];
     if (pp->shell)
       inst->outs[pp->output].shells = &run->pools[i];
+    else if (pp->copies)
+      set_copies(run, &inst->outs[pp->output], &inst->node->outs[pp->output], &run->pools[i]);
     else
       inst->outs[pp->output].pool = inst->ctx.pools[pp->output] = &run->pools[i];
   }
@@ -333,7 +382,7 @@ static void make_exchanges(struct mr_run *run) {
         out->groups[g].hasher = hasher;
         if (out->hashes) continue;
         out->hashes = MR_NEW(&run->arena, uint64_t, MR_BATCH_ROWS);
-        out->sels = mr_arena_alloc(&run->arena, sizeof *out->sels * MR_WORKERS_MAX);
+        out->shares = MR_NEW(&run->arena, uint16_t, MR_BATCH_ROWS * MR_WORKERS_MAX);
       }
     }
 }
@@ -414,6 +463,7 @@ static int build_topology(struct mr_run *run, struct mr_error *err) {
   assign_pools(run);
   for (uint32_t i = 0; i < plan->instance_cnt; i++) compute_needs(run, &run->insts[i]);
   make_exchanges(run);
+  find_sends(run);
   for (uint32_t i = 0; i < plan->instance_cnt; i++) find_lone(&run->insts[i]);
   make_row_texts(run);
   return MR_OK;

@@ -36,36 +36,42 @@ void mr_worker_take_returns(struct mr_worker *worker) {
 
 /* ---- links ---- */
 
-static void note_sent(struct mr_instance *inst, struct mr_send *send, struct mr_batch *batch,
-                      const struct mr_view *view) {
-  batch->msg.sent_tsc = mr_clock_fast_ns(inst->ctx.clock);
-  mr_link_send(send->link, mr_region_off(&inst->run->region, batch));
-  send->items_sent++;
-  send->rows_sent += view->sel_cnt;
-  struct mr_front *told = &send->told[view->partition];
-  if (view->frontier_out > told->us) told->us = view->frontier_out;
-  told->idle = false;
-  struct mr_front *want = &send->want[view->partition];
-  want->idle = false;
+void mr_send_batch(struct mr_instance *inst, struct mr_send *send, struct mr_batch *batch) {
+  struct mr_msg *msg = &batch->msg;
+  struct mr_front *told = &send->told[msg->partition], *want = &send->want[msg->partition];
+  if (msg->frontier_out > told->us) told->us = msg->frontier_out;
   if (want->us < told->us) want->us = told->us;
+  told->idle = want->idle = false;
+  send->items_sent++;
+  send->rows_sent += msg->sel_cnt;
+  msg->sent_tsc = mr_clock_fast_ns(inst->ctx.clock);
+  mr_link_send(send->link, mr_region_off(&inst->run->region, batch));
   mr_wake_signal(send->wake);
 }
 
+static void send_shell(struct mr_instance *inst, struct mr_outp *out, struct mr_send *send,
+                       const struct mr_view *view) {
+  struct mr_batch *head = mr_pool_take(out->shells);
+  MR_ASSERT(head);
+  mr_view_to_batch(&inst->run->region, view, out->col_cnt, head);
+  mr_batch_add_base(&inst->run->region, head, view->batch);
+  mr_send_batch(inst, send, head);
+}
+
 /* Puts a view on a link: in the head of its own batch when nobody else needs that head, else in a
- * shell. */
+ * shell; or copies its rows, where they are few. */
 static void send_view(struct mr_instance *inst, struct mr_outp *out, struct mr_send *send,
                       const struct mr_view *view, struct mr_batch *own) {
-  const struct mr_region *region = &inst->run->region;
-  struct mr_batch *head = own;
-  if (own) {
-    if (!out->lone) mr_batch_ref(own);
-  } else {
-    head = mr_pool_take(out->shells);
-    MR_ASSERT(head);
-    mr_view_to_batch(region, view, out->col_cnt, head);
-    mr_batch_add_base(&inst->run->region, head, view->batch);
+  if (mr_gather(send, view, NULL, view->sel_cnt)) {
+    if (own && out->lone) mr_batch_release(inst->worker, own);
+    return;
   }
-  note_sent(inst, send, head, view);
+  if (!own) {
+    send_shell(inst, out, send, view);
+    return;
+  }
+  if (!out->lone) mr_batch_ref(own);
+  mr_send_batch(inst, send, own);
 }
 
 /* Puts a view on a link together with the reference on its batch. Whoever holds the only one may
@@ -74,13 +80,17 @@ static void send_given(struct mr_instance *inst, struct mr_outp *out, struct mr_
                        const struct mr_view *view, struct mr_batch *given) {
   const struct mr_region *region = &inst->run->region;
   struct mr_batch *head = given;
+  if (mr_gather(send, view, NULL, view->sel_cnt)) {
+    mr_batch_release(inst->worker, given);
+    return;
+  }
   if (!mr_batch_sole(given) || out->col_cnt > given->col_cnt) {
     head = mr_pool_take(out->shells);
     MR_ASSERT(head);
     head->bases[head->base_cnt++] = mr_region_off(region, given);
   }
   mr_view_to_batch(region, view, out->col_cnt, head);
-  note_sent(inst, send, head, view);
+  mr_send_batch(inst, send, head);
 }
 
 static void want_front(struct mr_instance *inst, struct mr_send *send, uint32_t partition,
@@ -89,6 +99,7 @@ static void want_front(struct mr_instance *inst, struct mr_send *send, uint32_t 
   if (frontier_us > want->us) want->us = frontier_us;
   want->idle = idle;
   send->now_us = now_us;
+  if (mr_gather_tells(send, partition, frontier_us, idle)) return;
   if (want->us > told->us || want->idle != told->idle) {
     if (!send->dirty) inst->worker->dirty_sends++;
     send->dirty = true;
@@ -110,6 +121,10 @@ static void send_control(struct mr_instance *inst, struct mr_send *send, struct 
 
 bool mr_send_flush(struct mr_instance *inst, struct mr_send *send) {
   uint32_t cnt = inst->run->plan->partition_cnt;
+  if (send->open && (send->dirty || send->end_pending)) {
+    if (!mr_link_has_room(send->link, 1)) return false;
+    mr_gather_flush(send);
+  }
   for (uint32_t p = 0; send->dirty && p < cnt; p++) {
     struct mr_front *want = &send->want[p], *told = &send->told[p];
     if (want->us <= told->us && want->idle == told->idle) continue;
@@ -141,23 +156,28 @@ bool mr_send_flush(struct mr_instance *inst, struct mr_send *send) {
 
 /* ---- exchange ---- */
 
-/* Splits a view by the key groups of its rows into one selection per instance of the reader. */
+/* Splits a view by the key groups of its rows: to each instance of the reader a view of its share,
+ * or copies of these rows, where they are few. */
 static void exchange(struct mr_instance *inst, struct mr_outp *out, const struct mr_group *group,
                      const struct mr_view *view) {
-  uint32_t n = group->cnt;
-  uint64_t(*sels)[MR_BATCH_WORDS] = out->sels;
-  uint32_t words = mr_bitmap_words(view->row_cnt);
-  memset(sels, 0, sizeof sels[0] * n);
+  uint32_t cnt[MR_WORKERS_MAX] = {0}, words = mr_bitmap_words(view->row_cnt);
   mr_key_hash(group->hasher, inst->run->region.base, view, out->hashes);
   uint64_t all[MR_BATCH_WORDS];
   const uint64_t *sel = mr_view_sel(view, all);
-  MR_BITMAP_EACH(sel, words, row)
-  mr_bit_set(sels[mr_key_owner(mr_key_group(out->hashes[row]), n)], (uint32_t)row);
-  for (uint32_t i = 0; i < n; i++) {
+  MR_BITMAP_EACH(sel, words, row) {
+    uint32_t to = mr_key_owner(mr_key_group(out->hashes[row]), group->cnt);
+    out->shares[to * MR_BATCH_ROWS + cnt[to]++] = (uint16_t)row;
+  }
+  for (uint32_t i = 0; i < group->cnt; i++) {
+    const uint16_t *rows = out->shares + i * MR_BATCH_ROWS;
+    struct mr_send *send = &out->sends[group->first + i];
+    if (!cnt[i] || mr_gather(send, view, rows, cnt[i])) continue;
+    uint64_t share[MR_BATCH_WORDS] = {0};
+    for (uint32_t k = 0; k < cnt[i]; k++) mr_bit_set(share, rows[k]);
     struct mr_view part = *view;
-    part.sel = sels[i];
-    part.sel_cnt = mr_bitmap_count(sels[i], words);
-    if (part.sel_cnt) send_view(inst, out, &out->sends[group->first + i], &part, NULL);
+    part.sel = share;
+    part.sel_cnt = cnt[i];
+    send_shell(inst, out, send, &part);
   }
 }
 

@@ -91,6 +91,11 @@ struct mr_send { /* a link that an output writes */
   bool dirty;                        /* want differs from told somewhere */
   bool end_pending, ended;
   int64_t now_us;
+  struct mr_instance *from;
+  struct mr_outp *out;
+  struct mr_batch *open;       /* copied rows that were not sent yet (gather.c); NULL: none */
+  uint64_t open_ns, open_loop; /* when it was opened; the worker's step that added to it last */
+  uint32_t open_at;            /* where it is among the worker's */
   struct mr_link_stat *stat;
   struct mr_wake *wake;                 /* of the reading worker */
   uint64_t rows_sent, items_sent, full; /* full: times that it became full */
@@ -103,6 +108,12 @@ struct mr_group { /* the links to the instances of one reading node */
   const struct mr_key_hasher *hasher; /* NULL: one instance, which gets all rows */
 };
 
+struct mr_copy_col { /* a column that readers behind links want */
+  uint32_t idx;
+  enum mr_phys phys;
+  uint32_t sz; /* bytes of a value; 0: bits */
+};
+
 struct mr_outp { /* one output of an instance */
   struct mr_edge *edges;
   uint32_t edge_cnt;
@@ -110,15 +121,18 @@ struct mr_outp { /* one output of an instance */
   uint32_t send_cnt;
   struct mr_pool *pool;   /* own batches, NULL: none */
   struct mr_pool *shells; /* for views that cross links */
-  struct mr_batch *held;  /* own batch that was emitted and may still be read here */
-  struct mr_col *cols;    /* column table of an emitted own batch */
+  struct mr_pool *copies; /* for rows that are copied for links; NULL: none are */
+  struct mr_copy_col *copy_cols;
+  uint32_t copy_cnt;
+  struct mr_batch *held; /* own batch that was emitted and may still be read here */
+  struct mr_col *cols;   /* column table of an emitted own batch */
   struct mr_view view;
   uint32_t col_cnt;
   struct mr_tap_port tap;  /* who looks at the rows from outside */
   struct mr_group *groups; /* the sends in runs, one per reading node */
   uint32_t group_cnt;
-  uint64_t *hashes;                 /* exchange: MR_BATCH_ROWS, scratch */
-  uint64_t (*sels)[MR_BATCH_WORDS]; /* exchange: the share of each instance, scratch */
+  uint64_t *hashes; /* exchange, scratch: of MR_BATCH_ROWS rows, */
+  uint16_t *shares; /* and the rows of each instance, MR_BATCH_ROWS each */
   /* One reader, no exchange: an own batch is handed over with its reference. */
   bool lone;
   /* And no other output but errors is read: so is the input's batch, when what is emitted is the
@@ -130,6 +144,7 @@ struct mr_need {        /* room that one item may use: */
   struct mr_send *send; /* one view on a link, or, when NULL, */
   struct mr_pool *pool; /* cnt batches */
   uint32_t cnt;
+  uint32_t look; /* batches have come home, perhaps: look when only so many are free */
 };
 
 struct mr_instance {
@@ -265,6 +280,8 @@ bool mr_send_flush(struct mr_instance *inst, struct mr_send *send);
 void mr_out_end(struct mr_instance *inst, struct mr_outp *out);
 /* After each call of an operator: sends its deferred view. */
 void mr_emit_deferred(struct mr_instance *inst);
+/* Puts a batch whose head holds the view on the link; its reference goes along. */
+void mr_send_batch(struct mr_instance *inst, struct mr_send *send, struct mr_batch *batch);
 /* Drops one reference and, if it was the last, sends the batch and its bases home. */
 void mr_batch_release(struct mr_worker *worker, struct mr_batch *batch);
 
@@ -287,6 +304,17 @@ int64_t mr_merge_frontier(const struct mr_instance *merger, bool *idle);
 void mr_merge_close(struct mr_instance *merger);
 /* Puts the turn on a batch of a source's instance. */
 void mr_merge_stamp(struct mr_instance *source, struct mr_batch *batch);
+
+/* ---- gather.c ---- */
+/* Copies cnt rows of a view (NULL: those it selects) into the open batch of the link. False: they
+ * are to go as a view, and what was open has been sent. The link has room for one item, and one
+ * more when a batch is open; the pool of copies has a batch per link. */
+bool mr_gather(struct mr_send *send, const struct mr_view *view, const uint16_t *rows,
+               uint32_t cnt);
+/* Sends the open batch, if any. The link has room. */
+void mr_gather_flush(struct mr_send *send);
+/* True when the open batch tells the reader what is known of time, now or as it was changed. */
+bool mr_gather_tells(struct mr_send *send, uint32_t partition, int64_t frontier_us, bool idle);
 
 /* ---- reject.c ---- */
 /* Emits the open error batch of a source within its poll, whose room is known. */

@@ -36,8 +36,9 @@ struct mr_run_conf {
   const char *run_dir; /* where the stats segment goes; NULL: no segment, stats in private memory */
   const char *version; /* of the program, into the segment */
   mr_row_text_fn row_text;
-  bool no_stats; /* benchmarks of the instrumentation only */
-  void *host;    /* for operators of the host's own: mr_op_ctx.host */
+  bool no_stats;  /* benchmarks of the instrumentation only */
+  bool no_copies; /* rows cross links as views only; benchmarks of the copying */
+  void *host;     /* for operators of the host's own: mr_op_ctx.host */
 };
 
 /* Lays everything out in memory, opens what operators open, creates the stats segment. On an error

@@ -5,6 +5,8 @@
 
 #include "base/assert.h"
 
+#define LOOK_EVERY 8u
+
 /* ---- readiness ---- */
 
 /* Readers of the output on this worker have nothing of it any more. */
@@ -33,19 +35,31 @@ bool mr_instance_clear(struct mr_instance *inst) {
   return true;
 }
 
+/* Batches that came home are looked for each LOOK_EVERY batches, so that few of a large pool are in
+ * use, and stay in cache. */
+static bool pool_has_room(struct mr_worker *w, struct mr_need *need) {
+  const struct mr_pool *pool = need->pool;
+  if (pool->free_cnt <= need->look) {
+    mr_worker_take_returns(w);
+    need->look = pool->free_cnt > LOOK_EVERY ? pool->free_cnt - LOOK_EVERY : 0;
+  }
+  if (mr_pool_ready(pool, need->cnt)) return true;
+  mr_worker_take_returns(w);
+  return mr_pool_ready(pool, need->cnt);
+}
+
 static bool has_room(struct mr_instance *inst) {
   for (uint32_t i = 0; i < inst->need_cnt; i++) {
     struct mr_need *need = &inst->needs[i];
     if (need->send) {
-      bool room = mr_link_has_room(need->send->link, 1);
+      bool room = mr_link_has_room(need->send->link, need->send->open ? 2 : 1);
       if (!room && !need->send->is_full) need->send->full++;
       need->send->is_full = !room;
       if (!room) return false;
     } else if (inst->error_batch && need->pool == inst->outs[MR_OUT_ERRORS].pool) {
       continue; /* it is open, and may have taken the pool's last heap block */
-    } else if (!mr_pool_ready(need->pool, need->cnt)) {
-      mr_worker_take_returns(inst->worker);
-      if (!mr_pool_ready(need->pool, need->cnt)) return false;
+    } else if (!pool_has_room(inst->worker, need)) {
+      return false;
     }
   }
   return true;

@@ -12,8 +12,9 @@
 #define SPIN_NS     UINT64_C(25000)       /* adaptive: polls this long before it parks */
 #define BLOCKED_NS  UINT64_C(100000)      /* parked for want of room: looks again after this */
 /* An item that takes less than QUICK_NS is timed one time in SAMPLE, at a random place among them:
- * the clock is read twice for each step of it, which would be a good part of what is measured. */
-#define QUICK_NS    UINT64_C(4000)
+ * the clock is read twice for each step of it, which would be a good part of what is measured. (It
+ * waits for stores to lines that another CPU has: a fifth of 4 us where rows go over a link.) */
+#define QUICK_NS    UINT64_C(16000)
 #define SAMPLE_LOG2 4u
 #define SAMPLE      (1u << SAMPLE_LOG2)
 
@@ -363,6 +364,7 @@ bool mr_worker_step(struct mr_worker *w) {
     else
       mr_merge_take(w, head);
   }
+  if (w->open_cnt) mr_gather_step(w);
   uint64_t now = mr_clock_fast_ns(&w->run->conf.clock), dt = now - w->last_ns;
   if (w->arrival.hist) mr_worker_arrived(w, now);
   if (w->did) {
@@ -381,7 +383,7 @@ bool mr_worker_step(struct mr_worker *w) {
 
 static uint64_t park_ns(struct mr_worker *w) {
   uint64_t ns = PARK_MAX_NS;
-  if (w->blocked || w->busy_cnt || w->dirty_sends) ns = BLOCKED_NS;
+  if (w->blocked || w->busy_cnt || w->dirty_sends || w->open_cnt) ns = BLOCKED_NS;
   if (w->wake_ns) {
     uint64_t left = w->wake_ns > w->now_ns ? w->wake_ns - w->now_ns : 0;
     if (left < ns) ns = left;
@@ -416,7 +418,7 @@ static void wait_for_work(struct mr_worker *w) {
     mr_wake_cancel(w->wake);
     return;
   }
-  bool blocked = w->blocked || w->busy_cnt || w->dirty_sends;
+  bool blocked = w->blocked || w->busy_cnt || w->dirty_sends || w->open_cnt;
   ns = park_ns(w);
   if (ns > SPIN_NS)
     mr_wake_wait(w->wake, ns - SPIN_NS);

@@ -43,9 +43,11 @@ struct mr_worker {
   struct mr_return **returns_in;  /* by releasing worker: batches that come home */
   struct mr_return **returns_out; /* by owner */
   uint32_t dirty_sends;           /* links with control items that wait for a slot */
-  uint64_t wake_ns;               /* earliest time that something asked to be woken, 0: none */
-  bool did;                       /* this step did something */
-  bool blocked;                   /* a head had work and no room in this step */
+  struct mr_send **open_sends;    /* links with an open batch of copied rows */
+  uint32_t open_cnt;
+  uint64_t wake_ns; /* earliest time that something asked to be woken, 0: none */
+  bool did;         /* this step did something */
+  bool blocked;     /* a head had work and no room in this step */
   struct mr_instance *blocked_inst;
   /* waiting and housekeeping */
   struct mr_wake *wake;
@@ -85,6 +87,7 @@ struct mr_run {
   struct mr_segment segment;
   struct mr_stats stats;
   const char **labels;         /* by partition: where its rows come from, for dead letters */
+  bool reads_now, reads_pos;   /* some node reads ingest_time() or now(); record_offset() */
   _Atomic uint32_t stop;       /* drain asked for */
   _Atomic uint32_t abort;      /* stop now */
   _Atomic uint32_t failed;     /* an operator failed; error is set */
@@ -123,6 +126,8 @@ void mr_worker_take_returns(struct mr_worker *worker);
 bool mr_worker_step(struct mr_worker *worker);
 /* Steps until all instances have ended or the run is aborted. */
 void mr_worker_loop(struct mr_worker *worker);
+/* At the end of a step: sends open batches that nothing was added to, or that are old. */
+void mr_gather_step(struct mr_worker *worker);
 /* Prepares a worker's clocks; called in its thread or by the stepper. */
 void mr_worker_begin(struct mr_worker *worker);
 /* Gives an instance a view or control item that was taken off a link. */

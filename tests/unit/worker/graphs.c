@@ -235,17 +235,27 @@ void rig_graph_free(struct rig_graph *g) {
 
 /* ---- running ---- */
 
-void rig_run_build(struct rig_run *r, const char *text) {
+static void build(struct rig_run *r, const char *text, const struct mr_run_conf *conf) {
   static const int32_t cpus[RIG_CPUS] = {0, 1, 2, 3};
   *r = (struct rig_run){0};
   mr_diags_init(&r->diags, &r->arena);
   struct mr_plan_conf pc = {.ops = &rig_ops, .clock = -1, .cpus = cpus, .cpu_cnt = RIG_CPUS};
   r->plan = mr_plan_load(&r->arena, "g.yaml", text, strlen(text), &pc, &r->diags);
   if (!r->plan) fail_msg("%s\n%s", text, mr_diags_text(&r->diags, &r->arena, NULL));
-  struct mr_run_conf rc = {0};
-  mr_clock_system(&rc.clock);
   struct mr_error err = {0};
-  if (mr_run_build(&r->run, r->plan, &rc, &err)) fail_msg("%s\n%s", text, err.text);
+  if (mr_run_build(&r->run, r->plan, conf, &err)) fail_msg("%s\n%s", text, err.text);
+}
+
+void rig_run_build(struct rig_run *r, const char *text) {
+  struct mr_run_conf conf = {0};
+  mr_clock_system(&conf.clock);
+  build(r, text, &conf);
+}
+
+void rig_run_build_still(struct rig_run *r, const char *text, bool views) {
+  struct mr_run_conf conf = {.no_copies = views};
+  mr_clock_manual(&conf.clock, 1000000000, 0);
+  build(r, text, &conf);
 }
 
 void rig_run_free(struct rig_run *r) {

@@ -68,6 +68,8 @@ void rig_graph_make_faulty(struct rig_graph *g, int fault);
 void rig_graph_free(struct rig_graph *g);
 /* Plans and builds; fails the test when that fails. */
 void rig_run_build(struct rig_run *r, const char *text);
+/* The same, on a clock that stands still; with `views` rows cross links as views only. */
+void rig_run_build_still(struct rig_run *r, const char *text, bool views);
 void rig_run_free(struct rig_run *r);
 /* Steps random workers until all have ended, at most max steps. True when they have. */
 bool rig_run_steps(struct rig_run *r, struct mr_rng *rng, uint64_t max);
