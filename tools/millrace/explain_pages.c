@@ -156,6 +156,9 @@ const struct mr_explain mr_explains[] = {
    "Say missing_time: keep to let such rows pass; they enter no window."},
   {3010, "a row is too large", "The strings and lists of one row do not fit into an empty batch.",
    "Declare fewer columns, or lower max_line so that such rows are seen for what they are."},
+  {3011, "the header of a CSV input does not fit",
+   "The first row of a CSV input does not name what the event needs, or names a column twice.",
+   "Repair the header, name the columns by from:, or say csv: {header: false}."},
   {3021, NULL, "A sum, difference or product of whole numbers does not fit into 64 bits. It is "
    "an error, it does not wrap around.",
    "Cast to double where the exact number does not matter."},
