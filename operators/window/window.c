@@ -147,6 +147,7 @@ struct window {
   uint32_t first, cnt, cap;
   uint32_t last;       /* index from first of the pane found last */
   uint32_t closed_cnt; /* of the first panes: their rows have gone out, and may be corrected */
+  uint64_t closed_all; /* windows that have closed so far */
   int64_t watermark_us;
   uint64_t view_ns; /* when the last view was processed */
   bool changed;     /* something changed since the tables were last written */
@@ -436,7 +437,10 @@ static uint32_t read_pane(struct window *self, struct pane *pane, struct mr_row 
 static void pane_is_read(struct window *self) {
   uint32_t i = self->read_pane++;
   if (self->reading != READ_CLOSING) return;
-  if (i >= self->closed_cnt) self->closed_cnt = i + 1;
+  if (i >= self->closed_cnt) {
+    self->closed_cnt = i + 1;
+    self->closed_all++;
+  }
   self->done_cnt += expires(self, pane_at(self, i)->start_us);
 }
 
@@ -515,6 +519,18 @@ static void find_span(const struct window *self, const struct mr_view *in, int64
   *hi = window_of(self->data, max);
 }
 
+/* For those who look: how many windows are open, and which one closes next. */
+static void tell_open(const struct window *self, struct mr_op_ctx *ctx) {
+  struct mr_counts *c = &ctx->counts;
+  c->windows_open = self->cnt - self->closed_cnt;
+  c->windows_closed = self->closed_all;
+  if (!c->windows_open) return;
+  const struct pane *next = pane_at(self, self->closed_cnt);
+  c->next_start_us = next->start_us;
+  c->next_end_us = next->start_us + self->data->size_us;
+  c->next_keys = mr_table_at(&self->keyed.space, next->table)->row_cnt;
+}
+
 static void window_process(struct mr_op_ctx *ctx, const struct mr_view *in) {
   struct window *self = ctx->self;
   const struct window_data *data = self->data;
@@ -538,6 +554,7 @@ static void window_process(struct mr_op_ctx *ctx, const struct mr_view *in) {
   }
   mr_keyed_end(k, ctx, in);
   self->changed |= k->sel_cnt > 0;
+  tell_open(self, ctx);
   if (!ctx->node->op_plan.every_us) write_changes(self, ctx, in);
 }
 
@@ -547,6 +564,7 @@ static void window_drain(struct mr_op_ctx *ctx) {
   ctx->more = mr_output_emit(&self->out, ctx, &self->keyed.space, more_rows);
   ctx->counts.state_keys = self->keyed.space.key_cnt;
   ctx->counts.state_bytes = self->keyed.space.store.used_bytes;
+  tell_open(self, ctx);
 }
 
 /* ---- time ---- */

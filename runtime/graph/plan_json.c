@@ -22,6 +22,7 @@ static void put_us(struct mr_lines *out, const char *name, int64_t us) {
 
 static void put_path(struct mr_lines *out, const char *path) {
   char dir[PATH_MAX];
+  while (path[0] == '.' && path[1] == '/') path += 2;
   const char *whole = path;
   if (path[0] != '/' && getcwd(dir, sizeof dir))
     whole = mr_arena_printf(out->arena, "%s/%s", dir, path);

@@ -351,9 +351,11 @@ class Crashed(Observed):
                 if bad:
                     bad[at] = rng.choice([0, 1, 0x7f, 0x80, 0xff, rng.randrange(256)])
             path.write_bytes(bad)
-            for verb in (("stat", "--json"), ("top",), ("lat",), ("mem",)):
-                result = self.millrace(*verb, "forever", limit=20)
-                self.assertIn(result.code, (0, 69), (seed, verb, result.err))
+            for verb in (("stat", "--json"), ("top",), ("lat",), ("mem",), ("lag", "--json"),
+                         ("metrics",), ("why", "--json")):
+                node = ("severe",) if verb[0] == "why" else ()
+                result = self.millrace(*verb, "forever", *node, limit=20)
+                self.assertIn(result.code, (0, 64, 69), (seed, verb, result.err))
                 if result.code:
                     self.assertEqual(len(result.err.splitlines()), 1, (seed, result.err))
                 elif "--json" in verb:

@@ -52,6 +52,7 @@ extern const struct mr_cmd mr_cmd_tap;
 extern const struct mr_cmd mr_cmd_top;
 extern const struct mr_cmd mr_cmd_validate;
 extern const struct mr_cmd mr_cmd_version;
+extern const struct mr_cmd mr_cmd_why;
 
 /* NULL-terminated, in the order of help. */
 extern const struct mr_cmd *const mr_cmds[];
