@@ -60,7 +60,7 @@ LOOP(loop_atanh, atanh(x))
 LOOP(loop_degrees, x *(180 / PI))
 LOOP(loop_radians, x *(PI / 180))
 LOOP2(loop_pow, pow(x, y))
-LOOP2(loop_atan2, atan2(x, y))
+LOOP2(loop_atan2, atan2(x + 0.0, y + 0.0)) /* as Spark: -0 counts as 0 */
 LOOP2(loop_hypot, hypot(x, y))
 
 static const math_loop_fn loops[MATH_CNT] = {

@@ -380,7 +380,7 @@ for name in ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"
 case("cot(k / 4 + 0.1)", lambda r: 1 / math.tan(r.k / 4 + 0.1))
 case("sec(k / 4)", lambda r: 1 / math.cos(r.k / 4))
 case("csc(k / 4 + 0.1)", lambda r: 1 / math.sin(r.k / 4 + 0.1))
-case("atan2(k, x)", lambda r: math.atan2(r.k, r.x))
+case("atan2(k, x)", lambda r: math.atan2(r.k, r.x + 0.0))
 case("hypot(k, y)", lambda r: math.hypot(r.k, r.y))
 case("pi() + e()", lambda r: math.pi + math.e)
 case("factorial(a)", lambda r: math.factorial(r.a) if 0 <= r.a <= 20 else None)
