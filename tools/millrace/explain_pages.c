@@ -223,6 +223,12 @@ const struct mr_explain mr_explains[] = {
   {5005, "no control socket", "The socket that changes go through could not be made, so this run "
    "can be watched and not steered.",
    "The line says why; most often the folder of MILLRACE_RUN_DIR is too deep for a socket's path."},
+  {5006, "reload is not available", "A HUP asks for the graph file to be read again while the "
+   "graph runs. This release cannot do that: it goes on with what it was started with.",
+   "Drain it with `millrace drain NAME` and start it again."},
+  {5007, "the log file cannot be opened", "USR1 asks for the file of `--log-file` to be opened "
+   "again, as log rotation does. That failed; lines go on into the file that is still open.",
+   "The line says why: often the folder is gone or may not be written."},
   {0, NULL, NULL, NULL},
 };
 /* clang-format on */

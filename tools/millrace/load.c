@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "cmd.h"
+#include "color.h"
 #include "operators/operators.h"
 #include "shm/headroom.h"
 
@@ -102,10 +103,10 @@ int mr_load_plan(struct mr_load *load, const char *file) {
   bool refused = load->deny_warnings && load->diags.warning_cnt;
   if (load->diags.cnt) {
     size_t len;
-    const char *text = load->json ? mr_diags_json(&load->diags, &load->arena, &len)
-                                  : mr_diags_text(&load->diags, &load->arena, &len);
-    fwrite(text, 1, len, stderr);
-    if (len && text[len - 1] != '\n') fputc('\n', stderr);
+    if (load->json)
+      fputs(mr_diags_json(&load->diags, &load->arena, &len), stderr);
+    else
+      mr_color_diags(mr_diags_text(&load->diags, &load->arena, &len));
   }
   return load->plan && !refused ? MR_EXIT_OK : MR_EXIT_CONFIG;
 }

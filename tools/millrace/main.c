@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "cmd.h"
+#include "color.h"
 #include "man.h"
 
 /* In the order of help, one per line. */
@@ -125,6 +126,7 @@ const struct mr_cmd mr_cmd_version = {"version", "", "prints the version", NULL,
 int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an error of the write, said once */
   signal(SIGXFSZ, SIG_IGN); /* so is a file that may grow no further (ulimit -f) */
+  if (!mr_color_take(&argc, argv)) return MR_EXIT_USAGE;
   if (argc < 2) {
     print_verbs(stderr);
     return MR_EXIT_USAGE;

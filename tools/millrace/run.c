@@ -13,6 +13,7 @@
 #include "attach/attach.h"
 #include "attach/report.h"
 #include "attach/snapshot.h"
+#include "attach/status.h"
 #include "base/lines.h"
 #include "base/text.h"
 #include "cmd.h"
@@ -29,18 +30,24 @@ struct run_flags {
   const char *file, *summary;
   int64_t duration_ns;
   uint64_t count;
-  enum mr_log_format log_format;
+  struct mr_host_log log;
   bool quiet, fail_on_bad;
 };
 
 /* ---- signals: the handler has nothing but the process to find the run by ---- */
 
 static struct mr_run *signal_run;
-static volatile sig_atomic_t signal_cnt;
+static volatile sig_atomic_t signal_cnt, hup_asked, logs_asked, status_asked;
 
 static void on_signal(int sig) {
   int saved = errno;
-  if (signal_run) {
+  if (sig == SIGHUP)
+    hup_asked = 1;
+  else if (sig == SIGUSR1)
+    logs_asked = 1;
+  else if (sig == SIGUSR2)
+    status_asked = 1;
+  else if (signal_run) {
     if (sig == SIGQUIT || ++signal_cnt > 1)
       mr_run_abort(signal_run);
     else
@@ -50,11 +57,10 @@ static void on_signal(int sig) {
 }
 
 static void catch_signals(struct mr_run *run) {
-  struct sigaction sa = {.sa_handler = on_signal};
+  static const int sigs[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
+  struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
   signal_run = run;
-  sigaction(SIGTERM, &sa, NULL);
-  sigaction(SIGINT, &sa, NULL);
-  sigaction(SIGQUIT, &sa, NULL);
+  for (size_t i = 0; i < sizeof sigs / sizeof *sigs; i++) sigaction(sigs[i], &sa, NULL);
 }
 
 /* ---- flags ---- */
@@ -63,8 +69,13 @@ static int take_flag(struct run_flags *flags, struct mr_load *load, const char *
                      const char *value) {
   size_t len = value ? strlen(value) : 0;
   int64_t n;
-  if (!strcmp(flag, "--quiet") || !strcmp(flag, "-q"))
+  if (!strcmp(flag, "--quiet") || !strcmp(flag, "-q")) {
     flags->quiet = true;
+    flags->log.least = MR_LOG_WARN;
+  } else if (!strcmp(flag, "--verbose") || !strcmp(flag, "-v"))
+    flags->log.least = MR_LOG_DEBUG;
+  else if (!strcmp(flag, "--log-file"))
+    flags->log.file = value;
   else if (!strcmp(flag, "--fail-on-bad"))
     flags->fail_on_bad = true;
   else if (!strcmp(flag, "--summary"))
@@ -78,11 +89,11 @@ static int take_flag(struct run_flags *flags, struct mr_load *load, const char *
     flags->count = (uint64_t)n;
   } else if (!strcmp(flag, "--log-format")) {
     if (!strcmp(value, "json"))
-      flags->log_format = MR_LOG_JSON;
+      flags->log.format = MR_LOG_JSON;
     else if (!strcmp(value, "logfmt"))
-      flags->log_format = MR_LOG_LOGFMT;
+      flags->log.format = MR_LOG_LOGFMT;
     else if (!strcmp(value, "text"))
-      flags->log_format = MR_LOG_TEXT;
+      flags->log.format = MR_LOG_TEXT;
     else
       return mr_cmd_usage("run", "--log-format is text, logfmt or json, not \"%s\"", value);
   } else {
@@ -94,8 +105,8 @@ static int take_flag(struct run_flags *flags, struct mr_load *load, const char *
 }
 
 static bool is_bare(const char *flag) {
-  static const char *const bare[] = {"--quiet",  "-q",          "--fail-on-bad",
-                                     "--no-env", "--no-inputs", "--deny-warnings"};
+  static const char *const bare[] = {"--quiet",       "-q",       "--verbose",   "-v",
+                                     "--fail-on-bad", "--no-env", "--no-inputs", "--deny-warnings"};
   for (size_t i = 0; i < sizeof bare / sizeof *bare; i++)
     if (!strcmp(flag, bare[i])) return true;
   return false;
@@ -103,7 +114,8 @@ static bool is_bare(const char *flag) {
 
 static int read_flags(int argc, char **argv, struct run_flags *flags, struct mr_load *load) {
   struct mr_args args = {.argc = argc, .argv = argv};
-  flags->log_format = isatty(STDERR_FILENO) ? MR_LOG_TEXT : MR_LOG_LOGFMT;
+  flags->log.format = isatty(STDERR_FILENO) ? MR_LOG_TEXT : MR_LOG_LOGFMT;
+  flags->log.least = MR_LOG_INFO;
   while (mr_args_next(&args)) {
     if (!args.flag) {
       if (flags->file) return mr_cmd_usage("run", "one graph file at a time");
@@ -232,8 +244,51 @@ static bool any_bad(struct mr_run *run) {
 
 /* ---- the run ---- */
 
+static void print_status(struct mr_run *run) {
+  const struct mr_segment *seg = mr_run_segment(run);
+  struct mr_attach attach;
+  struct mr_snapshot snap = {0};
+  struct mr_arena arena = {0};
+  struct mr_lines out = {.arena = &arena};
+  struct mr_topology topology;
+  if (mr_attach_memory(&attach, seg->base, seg->sz)) return;
+  if (!mr_snapshot_take(&attach, &snap)) {
+    mr_topology_read(&topology, &arena, &snap);
+    mr_status_text(&out, &snap, &topology);
+    fwrite(out.text, 1, out.len, stderr);
+  }
+  mr_snapshot_free(&snap);
+  mr_attach_close(&attach);
+  mr_arena_free(&arena);
+}
+
+/* What signals asked for beside the end. */
+static void serve_signals(struct mr_run *run, const struct mr_plan *plan,
+                          const struct mr_run_conf *conf) {
+  struct mr_log log = conf->log;
+  log.graph = plan->graph;
+  if (hup_asked) {
+    hup_asked = 0;
+    mr_log_write(&log, MR_LOG_WARN, "MR5006", NULL,
+                 "HUP: reload is not available yet; the graph goes on unchanged");
+  }
+  if (logs_asked) {
+    logs_asked = 0;
+    if (mr_host_open_log())
+      mr_log_write(&log, MR_LOG_INFO, NULL, NULL, "USR1: logs go on here");
+    else
+      mr_log_write(&log, MR_LOG_ERROR, "MR5007", NULL,
+                   "USR1: the log file cannot be opened again: %s; logs go on in the old one",
+                   strerror(errno));
+  }
+  if (status_asked) {
+    status_asked = 0;
+    print_status(run);
+  }
+}
+
 static void watch(struct mr_run *run, struct mr_control *control, const struct run_flags *flags,
-                  const struct mr_plan *plan, uint64_t start_ns) {
+                  const struct mr_plan *plan, const struct mr_run_conf *conf, uint64_t start_ns) {
   struct progress p = {.start_ns = start_ns, .next_ns = start_ns + UINT64_C(500000000)};
   const struct mr_segment *seg = mr_run_segment(run);
   p.on = !flags->quiet && isatty(STDERR_FILENO) && !mr_attach_memory(&p.attach, seg->base, seg->sz);
@@ -241,6 +296,7 @@ static void watch(struct mr_run *run, struct mr_control *control, const struct r
   while (!mr_run_wait(run, LOOK_NS)) {
     uint64_t now = mono_ns();
     show_progress(&p);
+    serve_signals(run, plan, conf);
     if (flags->duration_ns && now - start_ns >= (uint64_t)flags->duration_ns && !drain_ns) {
       mr_run_drain(run);
       drain_ns = now;
@@ -284,7 +340,7 @@ static int start_and_wait(const struct run_flags *flags, const struct mr_plan *p
   int rc = mr_run_start(run, &err);
   if (!rc) {
     if (!flags->quiet) print_banner(plan, run, since_ns, conf);
-    watch(run, control, flags, plan, start_ns);
+    watch(run, control, flags, plan, conf, start_ns);
     rc = mr_run_result(run, &err);
   }
   uint64_t wall_ns = mono_ns() - start_ns;
@@ -307,7 +363,7 @@ static int start_and_wait(const struct run_flags *flags, const struct mr_plan *p
 int mr_cmd_run_plan(const struct mr_plan *plan) {
   struct run_flags flags = {.quiet = true};
   struct mr_run_conf conf;
-  mr_host_conf(&conf, MR_LOG_TEXT, true);
+  mr_host_conf(&conf, &(struct mr_host_log){.least = MR_LOG_WARN});
   return start_and_wait(&flags, plan, &conf, mono_ns());
 }
 
@@ -322,7 +378,12 @@ static int run_run(int argc, char **argv) {
     struct mr_run_conf conf;
     struct mr_run_dir dir;
     struct mr_error err = {0};
-    mr_host_conf(&conf, flags.log_format, flags.quiet);
+    mr_host_conf(&conf, &flags.log);
+    if (!mr_host_open_log()) {
+      fprintf(stderr, "millrace run: cannot open %s: %s\n", flags.log.file, strerror(errno));
+      mr_load_free(&load);
+      return MR_EXIT_IO;
+    }
     conf.count = flags.count;
     if (mr_run_dir_choose(&dir, 1 << 20, &err)) {
       mr_log_write(&conf.log, MR_LOG_WARN, "MR5001", NULL,
@@ -351,6 +412,11 @@ const struct mr_cmd mr_cmd_run = {
     "  --summary FILE|-     JSON of what every node did, at the end\n"
     "  --fail-on-bad        ends 65 when there was a dead letter\n"
     "  --log-format text|logfmt|json\n"
-    "  --quiet\n"
-    "TERM and INT drain (0; 75 when it is cut short), a second one or QUIT stops at once.\n",
+    "  --log-file FILE      appends logs to it instead of stderr; USR1 opens it again\n"
+    "  --quiet, -q          only warnings; no banner, no progress\n"
+    "  --verbose, -v        debug messages too\n"
+    "TERM and INT drain (0; 75 when it is cut short), a second one or QUIT stops at once.\n"
+    "USR1 opens the log file again, USR2 prints a status tree to stderr. HUP reloads nothing yet, "
+    "and "
+    "says so.\n",
     run_run};
