@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "producer/reader.h"
+#include "producer/reader_private.h"
 
 #include <string.h>
 
@@ -149,69 +149,18 @@ int mr_reader_init(struct mr_reader *r, struct mr_op_ctx *ctx, const struct mr_r
   mr_lines_init(&r->lines, plan->max_line);
   mr_lines_start(&r->lines, 0, 1);
   ctx->source_label = conf->name;
+  if (conf->speed > 0) return mr_pace_init(r, ctx);
   return MR_OK;
 }
 
 void mr_reader_fini(struct mr_reader *r) {
   if (r->asked && !r->conf.stream) mr_io_finish(r->io, &r->req);
+  if (r->job_asked) mr_io_finish(r->io, &r->job);
   mr_decoder_destroy(r->decoder);
   r->decoder = NULL;
 }
 
-/* ---- reading ---- */
-
-static void ask(struct mr_reader *r, uint32_t block) {
-  r->reading = block;
-  r->asked = true;
-  r->req.kind = MR_IO_READ;
-  r->req.fd = r->conf.fd;
-  r->req.buf = r->blocks[block];
-  r->req.len = r->conf.block_sz;
-  r->req.off = r->conf.stream ? MR_IO_STREAM : r->off;
-  mr_io_submit(r->io, &r->req);
-}
-
-enum next { NEXT_LINES, NEXT_WAIT, NEXT_FAILED };
-
-static enum next fail(struct mr_reader *r, struct mr_op_ctx *ctx) {
-  struct mr_error err;
-  mr_error_set_sys(&err, (int)-r->req.result, "cannot read %s", r->conf.name);
-  mr_op_fail(ctx, MR_ERR_IO, "%s", err.text);
-  r->ended = true;
-  return NEXT_FAILED;
-}
-
-/* Gives the decoder the next block. The last one may hold nothing but the end. */
-static enum next next_block(struct mr_reader *r, struct mr_op_ctx *ctx) {
-  if (!r->asked) { /* on demand: the rest goes out of the way first, then the same block is used
-                      again */
-    mr_lines_move(&r->lines, r->blocks[r->cur]);
-    ask(r, r->cur);
-    r->ahead = !mr_io_done(&r->req);
-  }
-  if (!mr_io_done(&r->req)) return NEXT_WAIT;
-  r->asked = false;
-  if (r->req.result < 0) return fail(r, ctx);
-  if (r->reading != r->cur) {
-    mr_lines_move(&r->lines, r->blocks[r->reading]);
-    r->cur = r->reading;
-  }
-  r->has_lines = true;
-  if (r->req.result == 0) {
-    mr_lines_end(&r->lines);
-    r->ended = true;
-    return NEXT_LINES;
-  }
-  uint64_t len = (uint64_t)r->req.result;
-  mr_lines_fill(&r->lines, len);
-  r->off += len;
-  ctx->counts.bytes_in += len;
-  if (r->ahead) {
-    ask(r, r->cur ^ 1);
-    r->ahead = !mr_io_done(&r->req);
-  }
-  return NEXT_LINES;
-}
+/* ---- rows ---- */
 
 /* "MR3001" -> 3001 */
 static int code_number(const char *code) {
@@ -220,16 +169,15 @@ static int code_number(const char *code) {
   return n;
 }
 
-/* Hands the bad line over; false: later. */
-static bool offer_bad(struct mr_reader *r, struct mr_op_ctx *ctx) {
+bool mr_reader_offer_bad(struct mr_reader *r, struct mr_op_ctx *ctx) {
   const struct mr_decode_bad *bad = mr_decoder_bad(r->decoder);
   r->bad = !mr_source_reject(ctx, code_number(bad->code), bad->cause, r->conf.name, bad->line.pos,
                              bad->line.line, bad->line.p, bad->line.len, bad->line.bytes);
   return !r->bad;
 }
 
-/* Fills the batch until something stops it. IDLE: input has to be waited for; END: there is none
- * left. */
+/* Fills the batch until something stops it. IDLE: input has to be waited for; END: the part, or
+ * all of it, is done. */
 static enum mr_poll fill_batch(struct mr_reader *r, struct mr_op_ctx *ctx, struct mr_batch *batch,
                                uint32_t *rows) {
   struct mr_pool *pool = ctx->pools[MR_OUT_MAIN];
@@ -238,34 +186,65 @@ static enum mr_poll fill_batch(struct mr_reader *r, struct mr_op_ctx *ctx, struc
     enum mr_decode_stop stop = MR_DECODE_BAD;
     while (stop == MR_DECODE_BAD) {
       *rows = mr_decoder_run(r->decoder, &r->lines, pool, batch, *rows, ctx->row_max, &stop);
-      if (stop == MR_DECODE_BAD && (!offer_bad(r, ctx) || fails)) return MR_POLL_ROWS;
+      if (stop == MR_DECODE_BAD && (!mr_reader_offer_bad(r, ctx) || fails)) return MR_POLL_ROWS;
     }
     if (stop != MR_DECODE_MORE) return MR_POLL_ROWS;
     r->has_lines = false;
-    if (r->ended) return MR_POLL_END;
+    if (r->part_ended) return MR_POLL_END;
     if (blocks == POLL_BLOCKS) return MR_POLL_ROWS;
-    enum next next = next_block(r, ctx);
-    if (next == NEXT_WAIT) return MR_POLL_IDLE;
-    if (next == NEXT_FAILED) return MR_POLL_END;
+    enum mr_next next = mr_reader_next_block(r, ctx);
+    if (next == MR_NEXT_WAIT) return MR_POLL_IDLE;
+    if (next == MR_NEXT_FAILED) return MR_POLL_END;
   }
 }
 
-enum mr_poll mr_reader_poll(struct mr_reader *r, struct mr_op_ctx *ctx) {
-  if (r->bad && !offer_bad(r, ctx)) return MR_POLL_ROWS;
-  if (!r->has_lines) {
-    if (r->ended) return MR_POLL_END;
-    enum next next = next_block(r, ctx);
-    if (next == NEXT_WAIT) return MR_POLL_IDLE;
-    if (next == NEXT_FAILED) return MR_POLL_END;
+/* Sees to it that there are lines. ROWS: there are. */
+static enum mr_poll get_lines(struct mr_reader *r, struct mr_op_ctx *ctx) {
+  static const enum mr_poll polls[] = {[MR_NEXT_LINES] = MR_POLL_ROWS,
+                                       [MR_NEXT_WAIT] = MR_POLL_IDLE,
+                                       [MR_NEXT_END] = MR_POLL_END,
+                                       [MR_NEXT_FAILED] = MR_POLL_END};
+  if (r->ended) return MR_POLL_END;
+  enum mr_poll result = MR_POLL_ROWS;
+  if (!r->in_part) result = polls[mr_reader_next_part(r, ctx)];
+  if (result == MR_POLL_ROWS && !r->has_lines) result = polls[mr_reader_next_block(r, ctx)];
+  return result;
+}
+
+/* Sends the rows; at the end of a part says so, without rows too. */
+static void send_batch(struct mr_reader *r, struct mr_op_ctx *ctx, struct mr_batch *batch,
+                       uint32_t rows, bool part_done) {
+  bool turns = ctx->node->instance_cnt > 1;
+  mr_source_progress(ctx, r->done + r->lines.pos, r->conf.total);
+  if (part_done) {
+    r->in_part = false;
+    r->done += r->lines.pos;
+    if (turns) mr_source_turn_end(ctx, r->lines.line - 1);
   }
+  if (!rows && !(part_done && turns)) {
+    mr_emit_cancel(ctx, MR_OUT_MAIN, batch);
+    return;
+  }
+  if (r->conf.files) batch->input = r->conf.files->label;
+  if (r->pace.speed > 0)
+    mr_pace_emit(r, ctx, batch);
+  else
+    mr_source_emit(ctx, batch, MR_ET_BOUNDS, NULL);
+}
+
+enum mr_poll mr_reader_poll(struct mr_reader *r, struct mr_op_ctx *ctx) {
+  if (ctx->stop) return MR_POLL_END;
+  if (r->bad && !mr_reader_offer_bad(r, ctx)) return MR_POLL_ROWS;
+  enum mr_poll result = get_lines(r, ctx);
+  if (result != MR_POLL_ROWS) return result;
   struct mr_batch *batch = mr_emit_open(ctx, MR_OUT_MAIN);
   uint32_t rows = 0;
-  enum mr_poll result = fill_batch(r, ctx, batch, &rows);
-  mr_source_progress(ctx, r->lines.pos, r->conf.total);
-  if (!rows) {
-    mr_emit_cancel(ctx, MR_OUT_MAIN, batch);
-    return result;
-  }
-  mr_source_emit(ctx, batch, MR_ET_BOUNDS, NULL);
-  return MR_POLL_ROWS;
+  batch->msg.row_cnt = 0;
+  if (r->pace.speed > 0)
+    result = mr_pace_fill(r, ctx, batch, &rows);
+  else
+    result = fill_batch(r, ctx, batch, &rows);
+  bool part_done = result == MR_POLL_END && r->part_ended && !r->has_lines;
+  send_batch(r, ctx, batch, rows, part_done);
+  return rows || part_done ? MR_POLL_ROWS : result;
 }

@@ -2,10 +2,10 @@
 #ifndef MR_PRODUCER_READER_H
 #define MR_PRODUCER_READER_H
 
-/* Lines of a file or stream into batches, shared by the sources `file` and `stdin`. Blocks are read
- * through mr_io: while reads finish at once (page cache) one block is used over and over, so it
- * stays in the cache of the CPU; once a read has to wait, the next block is read while this one is
- * decoded.
+/* Lines of files or a stream into batches, shared by the sources `file` and `stdin`. Blocks are
+ * read through mr_io: while reads finish at once (page cache) one block is used over and over, so
+ * it stays in the cache of the CPU; once a read has to wait, the next block is read while this one
+ * is decoded.
  *
  * A reader belongs to one source instance. Its poll emits at most one batch: what is there goes
  * out, nothing waits for a batch to be full. */
@@ -13,6 +13,7 @@
 #include "format/csv_conf.h"
 #include "format/decoder.h"
 #include "io/io.h"
+#include "producer/files.h"
 #include "worker/ctx.h"
 
 #define MR_READER_BLOCK_SZ (256u << 10) /* bytes read at a time */
@@ -31,6 +32,22 @@ struct mr_reader_conf {
   bool stream;       /* read from where it stands: a pipe or terminal */
   uint64_t total;    /* bytes that will come, 0: unknown */
   uint32_t block_sz; /* 0: MR_READER_BLOCK_SZ */
+  /* In place of fd and stream: these, one after another. The caller's; live as long. */
+  struct mr_files *files;
+  /* Rows come at the pace of their event times, so many times as fast; 0: as fast as they can. */
+  double speed;
+};
+
+/* Rows at the pace of their event times. */
+struct mr_pace {
+  double speed;
+  int32_t col;       /* of the event time */
+  bool begun;        /* the first row was there: */
+  int64_t first_us;  /* its event time, */
+  uint64_t start_ns; /* and when it came */
+  uint64_t last_ns;  /* planned time of the last row, after start_ns */
+  uint64_t *planned_ns;
+  int64_t *vtime_us;
 };
 
 struct mr_reader {
@@ -45,9 +62,19 @@ struct mr_reader {
   bool asked;       /* req is in flight, or finished and not yet looked at */
   bool ahead;       /* reads have to wait: ask for the next block early */
   bool has_lines;   /* the decoder has not yet said that it wants more */
-  bool ended;       /* no more input */
   bool bad;         /* a line is no row and has not been taken yet */
   struct mr_lines lines;
+  /* parts: files one after another, or what a followed file holds until it is cut or replaced */
+  bool in_part;
+  bool part_ended;        /* the lines hold the rest of the part */
+  bool ended;             /* no part comes any more */
+  bool anew;              /* the next part is the same file from its start */
+  uint32_t part_cnt;      /* parts begun */
+  uint64_t done;          /* bytes of parts before */
+  struct mr_io_req job;   /* of the files */
+  bool job_asked, at_end; /* at_end: of what a followed file holds */
+  uint64_t look_ns;       /* when to look at the files again; 0: now */
+  struct mr_pace pace;
 };
 
 /* The words that `format` of a source may be. */

@@ -33,6 +33,7 @@ void mr_view_of_batch(const struct mr_region *region, struct mr_batch *b, struct
                            .sel_cnt = m->sel_cnt,
                            .batch = b,
                            .source = m->source,
+                           .input = (uint16_t)b->input,
                            .partition = m->partition,
                            .et_min = b->et_min,
                            .et_max = b->et_max,
@@ -86,6 +87,7 @@ void mr_view_to_batch(const struct mr_region *region, const struct mr_view *view
   mr_keep_u64(&b->row_line_off, off_or_none(region, view->row_line));
   mr_keep_u64(&b->pos, view->pos);
   mr_keep_u64(&b->line, view->line);
+  mr_keep_u32(&b->input, view->input);
 }
 
 /* sz bytes at off, aligned to 8, in memory that the region has handed out. */

@@ -65,6 +65,7 @@ struct mr_batch {
   uint64_t pos, line;
   /* line 2 */
   uint64_t row_frontier_off, row_now_off, row_t0_off, row_pos_off, row_line_off; /* 0: absent */
+  uint32_t input;                                                                /* of the view */
   /* from a source's instance to the merger: */
   uint32_t turn_flags;               /* MR_TURN_* */
   uint64_t turn;                     /* whose rows these are */

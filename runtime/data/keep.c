@@ -18,7 +18,7 @@ struct block { /* up to MR_BATCH_ROWS rows, of which those before `from` are gon
   int64_t *now, *frontier;
   uint64_t *t0, *pos, *line;
   uint32_t *partition;
-  uint16_t *source, *tag;
+  uint16_t *source, *tag, *input;
   uint8_t *heap;
   uint64_t heap_used;
 };
@@ -59,7 +59,7 @@ static uint64_t block_sz(const struct mr_schema *schema, const bool *need) {
   uint64_t sz = heap_sz_of(schema, need);
   for (uint32_t c = 0; c < schema->cnt; c++)
     if (need[c]) sz += mr_phys_column_sz(mr_field_phys(&schema->fields[c])) + VALID_SZ;
-  sz += MR_BATCH_ROWS * (5 * sizeof(uint64_t) + sizeof(uint32_t) + 2 * sizeof(uint16_t));
+  sz += MR_BATCH_ROWS * (5 * sizeof(uint64_t) + sizeof(uint32_t) + 3 * sizeof(uint16_t));
   return mr_align_up(sz, 4096);
 }
 
@@ -97,6 +97,7 @@ static void lay_out_block(const struct mr_keep *k, struct mr_arena *arena, struc
   b->partition = cut(&at, MR_BATCH_ROWS * sizeof *b->partition);
   b->source = cut(&at, MR_BATCH_ROWS * sizeof *b->source);
   b->tag = cut(&at, MR_BATCH_ROWS * sizeof *b->tag);
+  b->input = cut(&at, MR_BATCH_ROWS * sizeof *b->input);
 }
 
 int mr_keep_init(struct mr_keep **keep, struct mr_arena *arena, struct mr_region *region,
@@ -288,6 +289,7 @@ static void copy_rows(const struct mr_keep *k, struct block *b, const struct mr_
     b->partition[to] = view->partition;
     b->source[to] = view->source;
     b->tag[to] = tag;
+    b->input[to] = view->input;
     b->frontier[to] = view->frontier_out;
   }
   b->cnt += n;
@@ -341,7 +343,7 @@ uint32_t mr_keep_waiting(const struct mr_keep *k) {
 
 static bool same_run(const struct block *b, uint32_t x, uint32_t y) {
   return b->partition[x] == b->partition[y] && b->source[x] == b->source[y] &&
-         b->tag[x] == b->tag[y];
+         b->tag[x] == b->tag[y] && b->input[x] == b->input[y];
 }
 
 /* The rows from `from` on that are of one run, as a view. */
@@ -356,6 +358,7 @@ static const struct mr_view *view_run(struct mr_keep *k, const struct block *b) 
                              .row_cnt = b->cnt,
                              .sel_cnt = to - from,
                              .source = b->source[from],
+                             .input = b->input[from],
                              .partition = b->partition[from],
                              .et_min = MR_TIME_NONE,
                              .et_max = MR_TIME_NONE,

@@ -157,6 +157,7 @@ struct mr_batch *mr_pool_take(struct mr_pool *pool) {
   mr_keep_i64(&b->et_max, MR_TIME_NONE);
   mr_keep_u64(&b->pos, 0);
   mr_keep_u64(&b->line, 0);
+  mr_keep_u32(&b->input, 0);
   mr_keep_u64(&b->row_frontier_off, 0);
   mr_keep_u64(&b->row_now_off, 0);
   mr_keep_u64(&b->row_t0_off, 0);

@@ -34,7 +34,7 @@ struct mr_view {
   struct mr_batch *batch;    /* one reference on it keeps the whole view alive */
 
   uint16_t source;    /* the source node that the rows came from, an index of the plan's nodes */
-  uint16_t flags;     /* none yet */
+  uint16_t input;     /* which of the source's inputs (files): an index of its labels */
   uint32_t partition; /* the one partition of all rows, an index of the plan's partitions */
   int64_t et_min,
       et_max; /* event time over all rows, selected or not, us; MR_TIME_NONE: no row has one */

@@ -122,6 +122,7 @@ struct mr_op_plan {
   bool rejects_input;      /* rows of its input, for what is in them: their dead letters need all
                               columns */
   bool uses_now, uses_pos; /* reads ingest_time()/now(); record_offset() */
+  bool uses_time;          /* sources: reads event times, whoever needs them downstream */
   int64_t delay_us;        /* MR_OP_TIMED: its delay */
   int64_t allowed_lateness_us;
   int64_t every_us;   /* timer interval, 0: none. Ticks at multiples since the epoch */

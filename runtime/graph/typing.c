@@ -312,7 +312,7 @@ static void finish_source(struct mr_planner *pl, uint32_t node) {
   look_downstream(pl, n, node, seen);
   struct mr_plan_out *out = &n->outs[MR_OUT_MAIN];
   if (out->schema->event_time >= 0 &&
-      (n->delay_min_us != MR_TIME_MAX || pl->plan->runtime.virtual_clock))
+      (n->delay_min_us != MR_TIME_MAX || pl->plan->runtime.virtual_clock || n->op_plan.uses_time))
     out->need[out->schema->event_time] = true;
 }
 

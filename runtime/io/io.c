@@ -99,6 +99,7 @@ void mr_io_execute(struct mr_io *io, struct mr_io_req *req) {
   case MR_IO_OPEN: req->result = open_file(io, req); break;
   case MR_IO_READ: req->result = read_some(io, req); break;
   case MR_IO_WRITE: req->result = write_all(io, req); break;
+  case MR_IO_CALL: req->result = req->call(req->buf); break;
   default:
     do req->result = io->calls->other(io, req);
     while (req->result == -EINTR && req->kind != MR_IO_CLOSE); /* a close is never repeated */

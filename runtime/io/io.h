@@ -34,7 +34,9 @@ enum mr_io_kind {
   MR_IO_ALLOCATE, /* fd, off, len: space is there, the size stays */
   MR_IO_UNLINK,   /* path */
   MR_IO_STAT,     /* fd -> size in bytes; mode is set to st_mode */
-  MR_IO_PARENTS   /* path: the folders above it are made; those that are there stay as they are */
+  MR_IO_PARENTS,  /* path: the folders above it are made; those that are there stay as they are */
+  MR_IO_CALL /* call(buf) in a thread -> what it returns: for what is no single request. It must
+                not block for ever */
 };
 
 #define MR_IO_STREAM UINT64_MAX /* off of a pipe, terminal or socket */
@@ -48,6 +50,7 @@ struct mr_io_req {
   mode_t mode;
   const char *path, *path_to; /* live until done */
   void *buf;                  /* untouched by the caller until done */
+  int64_t (*call)(void *buf);
   uint64_t len, off;
   int64_t result;         /* >= 0, or -errno */
   uint64_t done;          /* WRITE: bytes written, also by one that failed */

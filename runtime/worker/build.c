@@ -452,7 +452,7 @@ static int build_topology(struct mr_run *run, struct mr_error *err) {
   run->insts = MR_NEW(&run->arena, struct mr_instance, plan->instance_cnt + 1);
   run->pools = MR_NEW(&run->arena, struct mr_pool, plan->pool_cnt + 1);
   run->links = MR_NEW(&run->arena, struct mr_link *, plan->link_cnt + 1);
-  run->labels = MR_NEW(&run->arena, const char *, plan->partition_cnt + 1);
+  run->labels = MR_NEW(&run->arena, const char *const *, plan->partition_cnt + 1);
   int rc = mr_run_make_io(run, err);
   for (uint32_t i = 0; i < plan->instance_cnt && !rc; i++) init_instance(run, i);
   for (uint32_t i = 0; i < plan->instance_cnt && !rc; i++)
@@ -469,15 +469,22 @@ static int build_topology(struct mr_run *run, struct mr_error *err) {
   return MR_OK;
 }
 
+static void set_labels(struct mr_run *run, struct mr_instance *inst) {
+  const char *const **at = &run->labels[inst->node->partition_first];
+  if (inst->ctx.source_labels) *at = inst->ctx.source_labels;
+  if (*at) return;
+  const char **one = MR_NEW(&run->arena, const char *, 1);
+  *one = inst->ctx.source_label ? inst->ctx.source_label : inst->node->name;
+  *at = one;
+}
+
 static int init_operators(struct mr_run *run, struct mr_error *err) {
   for (uint32_t i = 0; i < run->plan->instance_cnt; i++) {
     struct mr_instance *inst = &run->insts[i];
     run->init_cnt = i + 1;
     int rc = inst->op->init ? inst->op->init(&inst->ctx, err) : MR_OK;
     if (rc) return mr_error_append(err, "%s", inst->node->name);
-    if (inst->op->kind == MR_OP_SOURCE)
-      run->labels[inst->node->partition_first] =
-          inst->ctx.source_label ? inst->ctx.source_label : inst->node->name;
+    if (inst->op->kind == MR_OP_SOURCE) set_labels(run, inst);
   }
   return MR_OK;
 }

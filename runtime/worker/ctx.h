@@ -63,8 +63,10 @@ struct mr_op_ctx {
                       which cuts the rows in their order; the others are not polled */
   enum mr_isa isa;
   struct mr_io *io; /* files: io/io.h */
-  const char
-      *source_label; /* sources set it in init: the file, for dead letters of steps downstream */
+  /* Sources set one of them in init: the file, for dead letters of steps downstream; or the names
+   * of several, of which batch->input is an index. */
+  const char *source_label;
+  const char *const *source_labels;
   bool virtual_clock;
   void *host;               /* mr_run_conf.host: for operators of the host's own */
   struct mr_instance *inst; /* the framework's side */

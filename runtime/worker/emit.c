@@ -308,6 +308,7 @@ static void like_input(struct mr_batch *batch, const struct mr_view *like) {
   batch->et_max = like->et_max;
   batch->pos = like->pos;
   batch->line = like->line;
+  batch->input = like->input;
 }
 
 /* Derived rows are a partition of their own, whose frontier is the node's watermark and follows

@@ -47,7 +47,8 @@ static bool can_copy(const struct mr_run *run, const struct mr_outp *out,
 static bool joins(const struct mr_run *run, const struct mr_batch *open,
                   const struct mr_view *view) {
   const struct mr_msg *m = &open->msg;
-  if (m->partition != view->partition || m->source != view->source) return false;
+  if (m->partition != view->partition || m->source != view->source || open->input != view->input)
+    return false;
   if ((open->row_now_off != 0) != (view->row_now != NULL) ||
       (open->row_pos_off != 0) != (view->row_pos != NULL))
     return false;
@@ -65,6 +66,7 @@ static void open_batch(struct mr_instance *inst, struct mr_send *send, const str
   MR_ASSERT(b); /* has_room has seen one */
   b->msg.source = view->source;
   b->msg.partition = view->partition;
+  b->input = view->input;
   b->msg.frontier_in = b->msg.frontier_out = view->frontier_in;
   b->msg.t0_ns = view->t0_ns;
   if (view->row_now) b->row_now_off = mr_region_off(pool->region, hidden(b, pool->now_off));

@@ -177,7 +177,8 @@ static void describe_row(struct mr_instance *inst, uint32_t row, struct error_ro
   memset(e, 0, sizeof *e);
   e->code = inst->reject_cause(&inst->ctx, row, text, text_sz);
   e->cause = text;
-  e->source = inst->run->labels[v->partition];
+  const char *const *labels = inst->run->labels[v->partition]; /* derived rows have none */
+  e->source = labels ? labels[v->input] : NULL;
   e->has_pos = v->row_pos != NULL;
   e->pos = v->row_pos ? v->row_pos[row] : 0;
   e->has_line = v->row_line != NULL;

@@ -86,7 +86,7 @@ struct mr_run {
   uint32_t init_cnt;      /* instances whose init was called */
   struct mr_segment segment;
   struct mr_stats stats;
-  const char **labels;         /* by partition: where its rows come from, for dead letters */
+  const char *const **labels;  /* by partition: names of its inputs, for dead letters */
   bool reads_now, reads_pos;   /* some node reads ingest_time() or now(); record_offset() */
   _Atomic uint32_t stop;       /* drain asked for */
   _Atomic uint32_t abort;      /* stop now */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -278,6 +279,27 @@ MR_TEST(parents_are_made_and_kept) {
   assert_int_equal(mr_io_wait(f->io, &o), -ENOTDIR);
 }
 
+struct errand {
+  pthread_t who;
+  int64_t says;
+};
+
+static int64_t run_errand(void *arg) {
+  struct errand *e = arg;
+  e->who = pthread_self();
+  return e->says;
+}
+
+MR_TEST(a_call_is_made_in_a_thread_and_says_what_it_returned) {
+  struct fixture *f = *state_;
+  for (int64_t says = -2; says <= 2; says++) {
+    struct errand e = {.who = pthread_self(), .says = says};
+    struct mr_io_req req = {.kind = MR_IO_CALL, .call = run_errand, .buf = &e};
+    assert_int_equal(mr_io_wait(f->io, &req), says);
+    assert_false(pthread_equal(e.who, pthread_self()));
+  }
+}
+
 MR_TEST(the_other_kinds_work) {
   struct fixture *f = *state_;
   int fd = open_at(f, O_WRONLY | O_CREAT);
@@ -320,6 +342,7 @@ int main(void) {
       CASE(a_full_device_is_an_error),
       CASE(a_write_beyond_the_file_size_limit_says_how_far_it_came),
       CASE(parents_are_made_and_kept),
+      CASE(a_call_is_made_in_a_thread_and_says_what_it_returned),
       CASE(the_other_kinds_work),
   };
   return cmocka_run_group_tests(cases, NULL, NULL);

@@ -319,7 +319,7 @@ MR_TEST(a_path_that_is_no_file_is_an_error_of_the_graph) {
     const char *text;
   } cases[] = {{"/nowhere/at/all", MR_CODE_NO_INPUT, "No such file or directory"},
                {"/tmp", MR_CODE_NO_INPUT, "Is a directory"},
-               {"/nowhere/*.json", MR_CODE_NOT_AVAILABLE, "patterns"}};
+               {"/nowhere/*.json", MR_CODE_NO_INPUT, "no file matches"}};
   for (uint32_t i = 0; i < 3; i++) {
     conf.path = cases[i].path;
     begin(&mr_op_file_source, &conf, MR_IO_MEMORY);

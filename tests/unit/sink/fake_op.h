@@ -99,6 +99,23 @@ bool mr_source_reject(struct mr_op_ctx *ctx, int code, const char *cause, const 
   return true;
 }
 
+bool mr_source_turn(struct mr_op_ctx *ctx, uint64_t turn) {
+  (void)ctx;
+  (void)turn;
+  return true;
+}
+uint64_t mr_source_next_turn(struct mr_op_ctx *ctx) {
+  (void)ctx;
+  return 0;
+}
+void mr_source_turn_fresh(struct mr_op_ctx *ctx) {
+  (void)ctx;
+}
+void mr_source_turn_end(struct mr_op_ctx *ctx, uint64_t lines) {
+  (void)ctx;
+  (void)lines;
+}
+
 void mr_source_progress(struct mr_op_ctx *ctx, uint64_t bytes_done, uint64_t bytes_total) {
   (void)ctx;
   fake.done_bytes = bytes_done;
@@ -119,7 +136,7 @@ __attribute__((unused)) static void fake_begin(const struct mr_op *op, const voi
   assert_int_equal(mr_io_create(&fake.io, backend, NULL, NULL, &err), MR_OK);
   fake.op = op;
   fake.plan.runtime.data_dir = "/nowhere";
-  fake.node = (struct mr_plan_node){.name = "node", .op = op, .conf = conf};
+  fake.node = (struct mr_plan_node){.name = "node", .op = op, .conf = conf, .instance_cnt = 1};
   fake.node.op_plan = (struct mr_op_plan){.arena = &fake.arena,
                                           .plan = &fake.plan,
                                           .node = &fake.node,
@@ -133,6 +150,7 @@ __attribute__((unused)) static void fake_begin(const struct mr_op *op, const voi
                                 .arena = &fake.arena,
                                 .plan = &fake.plan,
                                 .node = &fake.node,
+                                .takers = 1,
                                 .io = fake.io};
   fake.ctx.self = mr_arena_alloc(&fake.arena, op->self_sz);
 }
@@ -195,6 +213,7 @@ __attribute__((unused)) static void fake_finish(void) {
 }
 
 __attribute__((unused)) static void fake_end(void) {
+  mr_io_cancel(fake.io);
   if (fake.op->fini) fake.op->fini(&fake.ctx);
   mr_io_destroy(fake.io);
   if (fake.has_pool) mr_pool_fini(&fake.pool);
