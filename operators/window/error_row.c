@@ -51,14 +51,11 @@ void mr_error_rows(struct mr_op_ctx *ctx, const struct mr_output *o,
                rows[0].cause);
     return;
   }
-  if (ctx->node->on_error == MR_ON_ERROR_DROP || !ctx->pools[MR_OUT_ERRORS]) {
-    ctx->counts.dropped += cnt;
-    return;
-  }
+  ctx->counts.derived_errors += cnt; /* no input rows: the accounts of those are closed */
+  if (ctx->node->on_error == MR_ON_ERROR_DROP || !ctx->pools[MR_OUT_ERRORS]) return;
   struct mr_batch *b = open_batch(ctx);
   for (uint32_t i = 0; i < cnt; i++) /* the heap of a batch holds the texts of all */
     if (!put_row(ctx, b, &rows[i])) break;
-  ctx->counts.dead_letters += cnt;
   b->msg.source = o->source;
   b->msg.partition = ctx->node->partition_first;
   b->msg.frontier_in = b->msg.frontier_out = MR_TIME_NONE;

@@ -72,6 +72,7 @@ static void add_node(struct mr_lines *out, const struct mr_snapshot *snap,
   add_word(out, "state_bytes", &node->state_bytes);
   add_word(out, "cycle_max_ns", &node->cycle_max_ns);
   add_word(out, "cycle_over", &node->cycle_over);
+  add_word(out, "derived_errors", &node->derived_errors);
   if (node->kind == MR_STAT_SOURCE) {
     add_word(out, "input_bytes", &node->input_bytes);
     add_word(out, "input_bytes_total", &node->input_bytes_total);

@@ -102,6 +102,7 @@ const struct mr_stat_field mr_stat_fields[] = {
     NODE(next_start_us, GAUGE, US_EPOCH),
     NODE(next_end_us, GAUGE, US_EPOCH),
     NODE(next_keys, GAUGE, KEYS),
+    NODE(derived_errors, COUNTER, ROWS),
     PARTITION(last_us, GAUGE, US_EPOCH),
 };
 

@@ -123,30 +123,37 @@ struct mr_node_stat { /* one instance of a node; the words' writer: its worker *
   _Atomic uint64_t rows_in, rows_out, absorbed, filtered, late, late_partial, future, dropped;
   _Atomic uint64_t dead_letters, bytes_in, bytes_out, nan_null;
   _Atomic uint64_t busy_ns, blocked_ns, idle_ns;
-  _Atomic uint64_t watermark_us;                   /* gauge, time */
-  _Atomic uint64_t state_keys, state_bytes;        /* gauges */
-  _Atomic uint64_t cycle_max_ns, cycle_over;       /* longest call; calls over the threshold */
+  _Atomic uint64_t watermark_us;             /* gauge, time */
+  _Atomic uint64_t state_keys, state_bytes;  /* gauges */
+  _Atomic uint64_t cycle_max_ns, cycle_over; /* longest call; calls over MR_STAT_CYCLE_NS: of those
+                                                that are timed, as in service_ns */
   _Atomic uint64_t input_bytes, input_bytes_total; /* sources: read so far; gauge, 0: unknown */
   /* since 1.1: windows; the three of the one that closes next count while windows_open is not 0 */
   _Atomic uint64_t windows_open, windows_closed; /* gauge */
   _Atomic uint64_t next_start_us, next_end_us;   /* gauges, time */
   _Atomic uint64_t next_keys;                    /* gauge */
-  uint8_t reserved_1[40];
+  _Atomic uint64_t derived_errors; /* rows that the node made and that are in error: in no other
+                                      count, for they are no rows of its input */
+  uint8_t reserved_1[32];
   struct mr_hist service_ns; /* time of one call of the operator */
 };
 MR_ABI_SIZE(struct mr_node_stat, 32128);
 MR_ABI_AT(struct mr_node_stat, rows_in, 128);
 MR_ABI_AT(struct mr_node_stat, service_ns, 384);
 
+#define MR_STAT_CYCLE_NS UINT64_C(1000000) /* a call that takes longer keeps others waiting */
+#define MR_STAT_GAP_NS   UINT64_C(1000) /* a loop without work takes less: the rest is the host's */
+
 struct mr_worker_stat { /* the words' writer: the worker */
   _Atomic uint64_t cpu; /* signed: where it is pinned, -1: nowhere */
   _Atomic uint64_t tid; /* 0: not started */
   _Atomic uint64_t busy_ns, blocked_ns, idle_ns, housekeeping_ns; /* sum: its wall clock */
   _Atomic uint64_t loops;
-  _Atomic uint64_t gap_max_ns; /* longest gap between two loops */
+  _Atomic uint64_t gap_max_ns; /* longest of gap_ns */
   _Atomic uint64_t waits;      /* how often it slept */
   uint8_t reserved[56];
-  struct mr_hist gap_ns; /* "hiccup": time from one loop to the next beyond its own work */
+  struct mr_hist
+      gap_ns; /* "hiccup": time of a loop that found nothing to do, above MR_STAT_GAP_NS */
 };
 MR_ABI_SIZE(struct mr_worker_stat, 31872);
 

@@ -30,6 +30,7 @@ struct mr_counts {
   uint64_t bytes_in, bytes_out, nan_null;
   uint64_t state_keys, state_bytes; /* gauges */
   /* windows; gauges but closed. next: the one that closes next, while some are open */
+  uint64_t derived_errors; /* rows of its own that could not come out */
   uint64_t windows_open, windows_closed, next_keys;
   int64_t next_start_us, next_end_us;
 };

@@ -228,6 +228,7 @@ struct mr_instance {
   struct mr_hist *service;
   uint64_t busy_ns, blocked_ns;
   uint64_t mark_ns; /* of the item being timed */
+  uint64_t cycle_max_ns, cycle_over;
 };
 
 /* ---- step.c ---- */

@@ -194,6 +194,9 @@ static void publish_instance(struct mr_worker *w, struct mr_instance *inst) {
   mr_stat_set(&s->windows_open, c->windows_open);
   mr_stat_set(&s->windows_closed, c->windows_closed);
   mr_stat_set(&s->next_keys, c->next_keys);
+  mr_stat_set(&s->derived_errors, c->derived_errors);
+  mr_stat_set(&s->cycle_max_ns, inst->cycle_max_ns);
+  mr_stat_set(&s->cycle_over, inst->cycle_over);
   mr_stat_set_time(&s->next_start_us, c->next_start_us);
   mr_stat_set_time(&s->next_end_us, c->next_end_us);
   /* Sampled busy time may overshoot: what the worker was busy, by its own clock, is the bound. */
@@ -220,6 +223,7 @@ void mr_worker_publish(struct mr_worker *w) {
     mr_stat_set(&w->stat->idle_ns, w->idle_ns);
     mr_stat_set(&w->stat->housekeeping_ns, w->house_ns);
     mr_stat_set(&w->stat->loops, w->loops);
+    mr_stat_set(&w->stat->gap_max_ns, w->gap_max_ns);
     mr_stat_set(&w->stat->waits, w->wake->sleep_cnt);
   }
   if (w->idx == 0 && w->run->segment.base) mr_segment_beat(&w->run->segment);

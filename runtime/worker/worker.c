@@ -77,7 +77,7 @@ static bool stop_asked(struct mr_run *run) {
 
 /* Says that rows are in error: the first time at once, then their number every ten seconds. */
 static void report_errors(struct mr_worker *w, struct mr_instance *inst) {
-  uint64_t cnt = inst->ctx.counts.dead_letters;
+  uint64_t cnt = inst->ctx.counts.dead_letters + inst->ctx.counts.derived_errors;
   if (cnt == inst->errors_said) return;
   if (inst->errors_said && w->now_ns - inst->errors_said_ns < ERRORS_NS && !inst->ended) return;
   mr_log_write(&w->run->conf.log, MR_LOG_WARN, "MR3000", inst->node->name,
@@ -176,6 +176,8 @@ static uint64_t charge(struct mr_worker *w, bool did) {
     all += inst->mark_ns;
     if (did) inst->busy_ns += inst->mark_ns * w->weight;
     if (did && inst->stat) mr_hist_record_n(inst->service, inst->mark_ns, w->weight);
+    if (did && inst->mark_ns > inst->cycle_max_ns) inst->cycle_max_ns = inst->mark_ns;
+    if (did && inst->mark_ns > MR_STAT_CYCLE_NS) inst->cycle_over += w->weight;
     inst->mark_ns = 0;
   }
   return all;
@@ -338,6 +340,12 @@ static void take_source(struct mr_worker *w, struct mr_head *head) {
     mr_worker_note_blocked(w, inst);
 }
 
+/* The hiccup meter: a loop without work that took long was held up by the host. */
+static void note_gap(struct mr_worker *w, uint64_t ns) {
+  if (ns > w->gap_max_ns) w->gap_max_ns = ns;
+  if (w->stat && !w->run->conf.no_stats) mr_hist_record(&w->stat->gap_ns, ns);
+}
+
 bool mr_worker_step(struct mr_worker *w) {
   w->did = w->blocked = false;
   w->blocked_inst = NULL;
@@ -367,6 +375,7 @@ bool mr_worker_step(struct mr_worker *w) {
   if (w->open_cnt) mr_gather_step(w);
   uint64_t now = mr_clock_fast_ns(&w->run->conf.clock), dt = now - w->last_ns;
   if (w->arrival.hist) mr_worker_arrived(w, now);
+  if (!w->did && dt > MR_STAT_GAP_NS) note_gap(w, dt);
   if (w->did) {
     w->busy_ns += dt;
   } else if (w->blocked || w->busy_cnt) {

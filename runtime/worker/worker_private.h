@@ -58,6 +58,7 @@ struct mr_worker {
   /* stats */
   struct mr_worker_stat *stat;
   uint64_t busy_ns, blocked_ns, idle_ns, house_ns, loops, last_ns;
+  uint64_t gap_max_ns;
   struct mr_instance *cur; /* whose time is running; NULL: nobody's */
   uint64_t mark_ns;
   bool timed;                 /* this item is timed; quick ones are sampled */

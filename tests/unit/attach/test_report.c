@@ -136,7 +136,7 @@ MR_TEST(a_node_has_exactly_these_fields) {
       "\"bytes_out\":0,\"nan_null\":0,\"busy_ns\":1000,\"blocked_ns\":200,\"idle_ns\":30,"
       "\"service_ns\":{\"count\":100,\"p50\":50,\"p90\":90,\"p99\":99,\"p99.9\":100,\"max\":100},"
       "\"watermark\":\"2025-10-13T11:30:00.500Z\",\"state_keys\":0,\"state_bytes\":0,"
-      "\"cycle_max_ns\":0,\"cycle_over\":0}"));
+      "\"cycle_max_ns\":0,\"cycle_over\":0,\"derived_errors\":0}"));
   assert_int_equal(times(v.out.text, "\"watermark\":null"), NODE_CNT - 2);
   assert_int_equal(times(v.out.text, "\"input_bytes_total\":"), 1); /* sources */
   close_view(&v);

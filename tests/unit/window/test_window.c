@@ -312,7 +312,10 @@ MR_TEST(a_sum_beyond_64_bits_is_an_error_row_and_the_others_come_out) {
   assert_non_null(strstr(h.main.items[0], "city=SF"));
   assert_non_null(strstr(h.main.items[1], "city=LA s=9223372036854775807 a="));
   EXPECT(&h.errors, "MR3021 the sum is beyond 64 bits");
-  assert_int_equal(h.ctx.counts.dead_letters, 1);
+  assert_int_equal(h.ctx.counts.derived_errors, 1);
+  assert_int_equal(h.ctx.counts.dead_letters, 0);
+  assert_int_equal(h.ctx.counts.rows_in, 9);
+  assert_int_equal(h.ctx.counts.absorbed, 9);
   harness_end(&h);
 }
 
