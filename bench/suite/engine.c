@@ -60,8 +60,11 @@ static const struct mr_plan *load(struct mr_bench_run *run, struct mr_arena *are
 static int run_plan(struct mr_bench_run *run, const struct mr_suite_call *call,
                     const struct mr_plan *plan, struct mr_bench_sample *sample) {
   struct mr_error err = {0};
-  struct mr_run_conf conf = {
-      .isa = call->isa, .pin = true, .version = "bench", .no_stats = call->no_stats};
+  struct mr_run_conf conf = {.isa = call->isa,
+                             .pin = true,
+                             .version = "bench",
+                             .no_stats = call->no_stats,
+                             .no_copies = call->no_copies};
   mr_clock_system(&conf.clock);
   struct mr_run *graph = NULL;
   int rc = mr_run_build(&graph, plan, &conf, &err);

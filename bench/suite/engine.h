@@ -11,7 +11,8 @@
 struct mr_suite_call {
   const char *graph; /* text of the graph file */
   enum mr_isa isa;
-  bool no_stats; /* counters and histograms left out */
+  bool no_stats;  /* counters and histograms left out */
+  bool no_copies; /* rows cross links as views only */
   /* Between building and starting: lends columns. NULL: nothing to do. */
   int (*bind)(struct mr_bench_run *run, struct mr_run *graph);
   /* After the end, when all counts are published: fills the sample. NULL: nothing to do. */

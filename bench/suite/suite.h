@@ -36,6 +36,9 @@ struct mr_suite_group {
   struct mr_group_columns columns;
 };
 
+/* bench->arg: instances. */
+extern const struct mr_bench mr_bench_exchange_4, mr_bench_exchange_16;
+
 /* No data. */
 extern const struct mr_bench mr_bench_latency_p50, mr_bench_latency_p999, mr_bench_wake;
 extern const struct mr_bench mr_bench_idle, mr_bench_ring, mr_bench_sample_cost;

@@ -181,8 +181,15 @@ const struct mr_bench mr_bench_ysb_rings = {
 #define SMALL UINT64_C(1000000)
 #define LARGE UINT64_C(100000000)
 
+/* Some milliseconds, of which threads that start, pages that are touched first and the end are a
+ * part: a run of a thousandth is taken off. */
 static int small(struct mr_bench_run *run, struct mr_bench_sample *sample) {
-  return run_ysb(run, SMALL, 1, sample);
+  struct mr_bench_sample empty = {0};
+  int rc = run_ysb(run, SMALL / 1000, 1, &empty);
+  if (!rc) rc = run_ysb(run, SMALL + SMALL / 1000, 1, sample);
+  sample->events = SMALL;
+  if (sample->wall_ns > empty.wall_ns) sample->wall_ns -= empty.wall_ns;
+  return rc;
 }
 static int large(struct mr_bench_run *run, struct mr_bench_sample *sample) {
   return run_ysb(run, (uint64_t)(LARGE * run->scale), 1, sample);
@@ -190,8 +197,8 @@ static int large(struct mr_bench_run *run, struct mr_bench_sample *sample) {
 
 const struct mr_bench mr_bench_linear = {
     .name = "linear",
-    .what = "YSB, one worker: events per second in runs of 10^8 events against runs of 10^6 (both "
-            "the engine's)",
+    .what = "YSB, one worker: events per second in runs of 10^8 events against runs of 10^6, less "
+            "their start and end (both the engine's)",
     .unit = "M events/s",
     .unit_div = 1e6,
     .measure = MR_MEASURE_RATE,
