@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of benchmarks and the two verbs over it: list and run. */
 #include "lib/bench.h"
+#include "drive/drive.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -9,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "drive/drive.h"
 #include "lib/pairs.h"
 #include "suite/suite.h"
 
@@ -171,9 +173,23 @@ static bool parse(int argc, char **argv, struct request *rq) {
   return rq->scale > 0 && rq->pairs.pairs <= MR_PAIRS_MAX;
 }
 
+/* A suite file among the words: the load tests of drive/ run it. */
+static bool names_suite(int argc, char **argv) {
+  for (int i = 1; i < argc; i++) {
+    size_t len = strlen(argv[i]);
+    if (argv[i][0] != '-' && len > 5 && !strcmp(argv[i] + len - 5, ".yaml")) return true;
+  }
+  return false;
+}
+
 int mr_bench_main(int argc, char **argv) {
   struct request rq = {.dir = "/tmp/millrace-bench", .seed = 7, .scale = 1};
   if (argc > 0 && !strcmp(argv[0], "list")) return argc == 1 ? list() : usage();
+  if (argc > 0 && !strcmp(argv[0], "find")) return mr_drive_find_main(argc, argv);
+  if (argc > 0 && !strcmp(argv[0], "compare")) return mr_drive_compare_main(argc, argv);
+  if (argc > 0 && !strcmp(argv[0], "report")) return mr_drive_report_main(argc, argv);
+  if (argc > 1 && !strcmp(argv[0], "run") && names_suite(argc, argv))
+    return mr_drive_main(argc, argv);
   if (argc < 1 || strcmp(argv[0], "run") != 0 || !parse(argc, argv, &rq)) return usage();
   if (!make_folder(rq.dir) || (rq.out_dir && !make_folder(rq.out_dir))) return 1;
   return run_named(argv + optind, argc - optind, &rq);
