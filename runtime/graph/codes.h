@@ -38,6 +38,7 @@
   X(1026, BAD_VARIABLE, "a ${...} reference is not understood")                                    \
   X(1027, BAD_SET, "a --set argument does not fit the graph")                                      \
   X(1028, TEXT_TOO_LONG, "a text is too long")                                                     \
+  X(1029, CANNOT_READ_SECRET, "a secret cannot be read")                                           \
   X(2007, NOT_COMPARABLE, "values of these types cannot be compared")                              \
   X(3000, ROWS_IN_ERROR, "rows are in error")                                                      \
   X(4001, CYCLE, "the steps form a cycle")                                                         \

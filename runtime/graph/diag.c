@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/assert.h"
+#include "graph/secret.h"
 #include "graph/utf8_private.h"
 
 #define VIEW_LEN  120u /* bytes of a source line that are shown */
@@ -49,18 +50,27 @@ static size_t clean(char *text, size_t len) {
   return n;
 }
 
-static const char *format_text(struct mr_arena *arena, const char *fmt, va_list ap) {
-  char buf[MR_DIAG_TEXT_MAX + 8];
+/* Scrubbed before it is cut: half a secret would not be found. */
+static const char *format_text(const struct mr_diags *list, const char *fmt, va_list ap) {
+  char buf[MR_DIAG_TEXT_MAX + 8], *text = buf;
+  va_list again;
+  va_copy(again, ap);
   int want = vsnprintf(buf, sizeof buf, fmt, ap);
   size_t len = want < 0 ? 0 : (size_t)want;
+  if (list->secrets && len >= sizeof buf) {
+    text = mr_arena_alloc(list->arena, len + 8);
+    vsnprintf(text, len + 1, fmt, again);
+  }
+  va_end(again);
+  if (list->secrets) len = strlen(mr_secrets_scrub(list->secrets, text));
   if (len > MR_DIAG_TEXT_MAX) {
-    len = mr_utf8_cut(buf, MR_DIAG_TEXT_MAX);
-    memcpy(buf + len, "...", 3);
+    len = mr_utf8_cut(text, MR_DIAG_TEXT_MAX);
+    memcpy(text + len, "...", 3);
     len += 3;
   }
-  buf[len] = '\0';
-  len = clean(buf, len);
-  return mr_arena_strndup(arena, buf, len);
+  text[len] = '\0';
+  len = clean(text, len);
+  return mr_arena_strndup(list->arena, text, len);
 }
 
 /* --- the list ------------------------------------------------------------------------------- */
@@ -104,7 +114,7 @@ struct mr_diag *mr_diag_error(struct mr_diags *list, int code, struct mr_span sp
   if (d == &list->spare) return d;
   va_list ap;
   va_start(ap, fmt);
-  d->message = format_text(list->arena, fmt, ap);
+  d->message = format_text(list, fmt, ap);
   va_end(ap);
   return d;
 }
@@ -115,7 +125,7 @@ struct mr_diag *mr_diag_warning(struct mr_diags *list, int code, struct mr_span 
   if (d == &list->spare) return d;
   va_list ap;
   va_start(ap, fmt);
-  d->message = format_text(list->arena, fmt, ap);
+  d->message = format_text(list, fmt, ap);
   va_end(ap);
   return d;
 }
@@ -124,7 +134,7 @@ struct mr_diag *mr_diag_label(struct mr_diag *d, const char *fmt, ...) {
   if (d == &d->list->spare) return d;
   va_list ap;
   va_start(ap, fmt);
-  d->label = format_text(d->list->arena, fmt, ap);
+  d->label = format_text(d->list, fmt, ap);
   va_end(ap);
   return d;
 }
@@ -133,7 +143,7 @@ struct mr_diag *mr_diag_note(struct mr_diag *d, struct mr_span span, const char 
   if (d == &d->list->spare) return d;
   va_list ap;
   va_start(ap, fmt);
-  d->note = format_text(d->list->arena, fmt, ap);
+  d->note = format_text(d->list, fmt, ap);
   va_end(ap);
   d->note_span = span;
   return d;
@@ -143,7 +153,7 @@ struct mr_diag *mr_diag_try(struct mr_diag *d, const char *fmt, ...) {
   if (d == &d->list->spare) return d;
   va_list ap;
   va_start(ap, fmt);
-  d->hint = format_text(d->list->arena, fmt, ap);
+  d->hint = format_text(d->list, fmt, ap);
   va_end(ap);
   return d;
 }

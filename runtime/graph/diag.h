@@ -32,6 +32,7 @@
 MR_API_BEGIN
 
 struct mr_arena;
+struct mr_secrets;
 
 #define MR_DIAG_SHOWN_MAX 100u  /* printed as text; then "and N more" */
 #define MR_DIAG_KEPT_MAX  1000u /* kept; those beyond are only counted */
@@ -57,8 +58,9 @@ struct mr_diags {
   struct mr_arena *arena;
   struct mr_diag **items; /* cnt of them, in order of arrival until mr_diags_sort */
   uint32_t cnt, cap;
-  uint32_t error_cnt, warning_cnt; /* all, also those not kept */
-  struct mr_diag spare;            /* takes what is not kept */
+  uint32_t error_cnt, warning_cnt;  /* all, also those not kept */
+  struct mr_diag spare;             /* takes what is not kept */
+  const struct mr_secrets *secrets; /* scrubbed from every text; NULL: none are known */
 };
 
 /* An empty list whose texts live in arena. */

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "graph/interp.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/text.h"
 #include "graph/diag.h"
 #include "graph/opt.h"
+#include "graph/secret.h"
 #include "graph/tree.h"
 
 /* One scalar while its references are replaced. */
@@ -78,6 +83,68 @@ static size_t name_len(const char *s, size_t len) {
   return n;
 }
 
+/* The file of a secret, or NULL with an error. */
+static const char *secret_path(struct work *w, const char *kind, const char *where, size_t from,
+                               size_t to) {
+  if (!where[0]) {
+    error(w, MR_CODE_BAD_VARIABLE, from, to, "${%s:...} names nothing", kind);
+    return NULL;
+  }
+  if (strcmp(kind, "file") == 0) return where;
+  const char *dir = getenv("CREDENTIALS_DIRECTORY");
+  if (strchr(where, '/') || where[0] == '.') {
+    error(w, MR_CODE_BAD_VARIABLE, from, to, "\"%s\" is no name of a credential", where);
+  } else if (!dir || !dir[0]) {
+    struct mr_diag *d =
+        error(w, MR_CODE_CANNOT_READ_SECRET, from, to, "%s", "no credential is there");
+    mr_diag_label(d, "CREDENTIALS_DIRECTORY is not set: systemd sets it for LoadCredential=");
+  } else {
+    return mr_arena_printf(w->arena, "%s/%s", dir, where);
+  }
+  return NULL;
+}
+
+/* Reads a secret; NULL with an error. Devices and pipes are no files of secrets. */
+static char *read_secret(struct work *w, const char *path, size_t from, size_t to, size_t *len) {
+  char *text = mr_arena_alloc(w->arena, MR_INTERP_SECRET_MAX + 2);
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  struct stat st;
+  ssize_t n = -1;
+  *len = 0;
+  if (fd >= 0 && !fstat(fd, &st) && !S_ISREG(st.st_mode)) errno = EINVAL;
+  if (fd >= 0 && S_ISREG(st.st_mode))
+    while (*len <= MR_INTERP_SECRET_MAX &&
+           (n = read(fd, text + *len, MR_INTERP_SECRET_MAX + 1 - *len)) > 0)
+      *len += (size_t)n;
+  const char *why = n < 0                         ? strerror(errno)
+                    : *len > MR_INTERP_SECRET_MAX ? "larger than 64 KiB"
+                                                  : NULL;
+  if (fd >= 0) close(fd);
+  if (!why && (!mr_utf8_valid(text, *len) || memchr(text, 0, *len))) why = "not text in UTF-8";
+  if (!why) return text;
+  struct mr_diag *d =
+      error(w, MR_CODE_CANNOT_READ_SECRET, from, to, "the secret in %s cannot be read", path);
+  mr_diag_label(d, "%s", why);
+  return NULL;
+}
+
+static void replace_secret(struct work *w, const char *kind, const char *where, size_t from,
+                           size_t to) {
+  w->node->is_secret = true;
+  if (w->interp->no_env) {
+    w->node->is_opaque = true;
+    return;
+  }
+  size_t len;
+  const char *path = secret_path(w, kind, where, from, to);
+  const char *text = path ? read_secret(w, path, from, to, &len) : NULL;
+  if (!text) return;
+  if (len && text[len - 1] == '\n') len--;
+  if (len && text[len - 1] == '\r') len--;
+  if (w->interp->secrets) mr_secrets_add(w->interp->secrets, text, len);
+  put(w, text, len, from, false);
+}
+
 /* What stands between "${" at `from` and its "}" at `end`. */
 static void replace(struct work *w, size_t from, size_t end) {
   const char *body = w->node->text + from + 2;
@@ -87,7 +154,7 @@ static void replace(struct work *w, size_t from, size_t end) {
   size_t rest_len = len - n;
   if (rest_len && rest[0] == ':' && n && (strcmp(name, "file") == 0 || strcmp(name, "cred") == 0) &&
       (rest_len == 1 || (rest[1] != '-' && rest[1] != '?'))) {
-    error(w, MR_CODE_NOT_AVAILABLE, from, to, "${%s:...} is not available yet", name);
+    replace_secret(w, name, mr_arena_strndup(w->arena, rest + 1, rest_len - 1), from, to);
     return;
   }
   bool has_default = rest_len >= 2 && memcmp(rest, ":-", 2) == 0;
@@ -95,7 +162,9 @@ static void replace(struct work *w, size_t from, size_t end) {
   if (n == 0 || (rest_len && !has_default && !has_message)) {
     struct mr_diag *d =
         error(w, MR_CODE_BAD_VARIABLE, from, to, "this is no variable reference%s", "");
-    mr_diag_label(d, "${NAME}, ${NAME:-default} or ${NAME:?message}; $$ for a plain $");
+    mr_diag_label(d,
+                  "${NAME}, ${NAME:-default}, ${NAME:?message}, ${file:PATH} or ${cred:NAME}; $$ "
+                  "for a plain $");
     return;
   }
   const char *value = value_of(w, name);

@@ -9,6 +9,8 @@
  *   ${NAME:-default}  default when it is not set or empty (the default is plain text up to the next
  * '}')
  *   ${NAME:?message}  an error with this message when it is not set or empty
+ *   ${file:PATH}      the bytes of a file, without a newline at their end: a secret
+ *   ${cred:NAME}      the same of $CREDENTIALS_DIRECTORY/NAME, where systemd puts credentials
  *   $$                one $
  *
  * A $ before anything else stays. Keys are left alone. A name is [A-Za-z_][A-Za-z0-9_]*. Names that
@@ -21,7 +23,9 @@
 struct mr_arena;
 struct mr_diags;
 struct mr_tree;
+struct mr_secrets;
 
+#define MR_INTERP_SECRET_MAX (UINT64_C(64) << 10) /* bytes of one secret's file */
 #define MR_INTERP_TOTAL_MAX                                                                        \
   (UINT64_C(8) << 20) /* bytes that all replaced scalars may have together */
 
@@ -33,7 +37,8 @@ struct mr_interp {
   /* Do not look into the environment: a default is taken as it is; a scalar with a variable that
    * then has no value becomes opaque (its options are not checked), and is no error. */
   bool no_env;
-  uint64_t total_bytes; /* kept by the functions below; begin with 0 */
+  struct mr_secrets *secrets; /* gets the values of secrets; they are not read with no_env */
+  uint64_t total_bytes;       /* kept by the functions below; begin with 0 */
 };
 
 /* Replaces in every scalar value below and including `tree` that has not been done yet. So the

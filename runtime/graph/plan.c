@@ -8,6 +8,7 @@
 #include "graph/interp.h"
 #include "graph/override.h"
 #include "graph/plan_private.h"
+#include "graph/secret.h"
 
 /* ---- top level and runtime ---- */
 
@@ -114,7 +115,10 @@ static void read_runtime(struct mr_planner *pl, struct mr_tree *tree) {
 }
 
 void mr_planner_read_top(struct mr_planner *pl) {
-  struct mr_interp interp = {.no_env = pl->conf->no_env};
+  struct mr_secrets *secrets = MR_NEW(pl->arena, struct mr_secrets, 1);
+  secrets->arena = pl->arena;
+  pl->plan->secrets = pl->diags->secrets = secrets;
+  struct mr_interp interp = {.no_env = pl->conf->no_env, .secrets = secrets};
   struct mr_tree *rt = mr_tree_get(pl->root, "runtime");
   if (rt) mr_interp_apply(&interp, pl->arena, rt, pl->diags);
   struct names names = {"./millrace-data"};

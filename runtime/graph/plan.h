@@ -16,6 +16,8 @@
 #include "graph/op.h"
 #include "graph/tree.h"
 
+struct mr_secrets;
+
 enum mr_at_end { MR_AT_END_FLUSH, MR_AT_END_HOLD };
 enum mr_wait { MR_WAIT_SPIN, MR_WAIT_ADAPTIVE, MR_WAIT_BLOCK };
 enum mr_on_error { MR_ON_ERROR_DEAD_LETTER, MR_ON_ERROR_DROP, MR_ON_ERROR_FAIL };
@@ -134,6 +136,7 @@ struct mr_plan {
   bool no_inputs;                       /* input files need not exist */
   const struct mr_schema *error_schema; /* of NODE.errors */
   struct mr_tree *tree;                 /* the file after overrides and variables */
+  const struct mr_secrets *secrets;     /* scrubbed from whatever is printed of the graph */
   uint64_t config_hash;                 /* of the effective configuration */
   uint64_t hot_bytes, state_bytes;      /* pools, rings; sum of state_max */
 };

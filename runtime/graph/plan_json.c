@@ -6,6 +6,7 @@
 
 #include "base/lines.h"
 #include "graph/plan.h"
+#include "graph/secret.h"
 
 static const char *kind_name(enum mr_op_kind kind) {
   return kind == MR_OP_SOURCE ? "source" : kind == MR_OP_STEP ? "step" : "sink";
@@ -128,5 +129,5 @@ const char *mr_plan_json(const struct mr_plan *plan, struct mr_arena *arena) {
     put_node(&out, plan, &plan->nodes[i]);
   }
   mr_lines_add(&out, "]}");
-  return out.text;
+  return mr_secrets_scrub(plan->secrets, out.text);
 }

@@ -43,6 +43,7 @@ struct mr_tree {
   bool is_flow;             /* maps and lists: written with braces or brackets */
   bool is_interpolated;     /* scalars: ${...} has been replaced; it is not done twice */
   bool is_opaque;           /* scalars: the value depends on a variable that was not looked up */
+  bool is_secret;           /* scalars: a part of the value came from ${file:...} or ${cred:...} */
   struct mr_span span;      /* the value as written, with its quotes; length 0 for an empty value */
   struct mr_tree *parent;   /* the map or list around it, NULL for the root */
   struct mr_tree *key;      /* the key scalar of a map's value, else NULL */

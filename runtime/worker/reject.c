@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "base/text.h"
+#include "graph/secret.h"
 
 enum error_col {
   COL_NODE,
@@ -176,6 +177,7 @@ static void describe_row(struct mr_instance *inst, uint32_t row, struct error_ro
   const struct mr_view *v = inst->view;
   memset(e, 0, sizeof *e);
   e->code = inst->reject_cause(&inst->ctx, row, text, text_sz);
+  mr_secrets_scrub(inst->run->plan->secrets, text);
   e->cause = text;
   const char *const *labels = inst->run->labels[v->partition]; /* derived rows have none */
   e->source = labels ? labels[v->input] : NULL;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "graph/secret.h"
 #include "io/io.h"
 #include "worker/run_private.h"
 
@@ -174,6 +175,7 @@ void mr_op_fail(struct mr_op_ctx *ctx, int code, const char *fmt, ...) {
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     mr_error_set(&run->error, code, "%s: %s", inst->node->name, text);
+    mr_secrets_scrub(run->plan->secrets, run->error.text);
   }
   if (run->stats.nodes) /* not yet there while operators open */
     mr_stats_error(&run->stats, inst->worker->idx, inst->idx, NULL, run->error.text, 1,

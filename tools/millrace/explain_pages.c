@@ -77,6 +77,10 @@ const struct mr_explain mr_explains[] = {
    "Write it as section.name.option=value, for instance sources.in.rate=10k/s."},
   {1028, NULL, "A text is longer than the option takes.",
    "Shorten it."},
+  {1029, NULL, "${file:PATH} or ${cred:NAME} names a file that cannot be read, is larger than "
+   "64 KiB or no text.",
+   "The label says why. ${cred:NAME} is $CREDENTIALS_DIRECTORY/NAME, which systemd makes for "
+   "LoadCredential=."},
 
   /* 2xxx: expressions */
   {2001, NULL, "The expression is not SQL as PostgreSQL's grammar knows it.",

@@ -2,6 +2,7 @@
 #include "host.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -10,11 +11,13 @@
 #include "base/cpu.h"
 #include "cmd.h"
 #include "color.h"
+#include "graph/secret.h"
 #include "operators/format/row_text.h"
 
 /* Of the process: there is one stderr. */
 static struct mr_host_log log_to;
 static int log_fd = STDERR_FILENO;
+static const struct mr_secrets *hidden;
 
 /* The level's word of a line of text in its colour: it stands behind the first blank. */
 static int add_color(char *line, int len, size_t sz, enum mr_log_level level) {
@@ -33,15 +36,24 @@ static int add_color(char *line, int len, size_t sz, enum mr_log_level level) {
 static void log_line(void *ctx, const struct mr_log_event *event) {
   (void)ctx;
   if (event->level < log_to.least) return;
-  char line[2048 + 32];
+  char line[2048 + 32], msg[2048];
+  struct mr_log_event scrubbed = *event;
+  if (hidden) {
+    snprintf(msg, sizeof msg, "%s", event->msg);
+    scrubbed.msg = mr_secrets_scrub(hidden, msg);
+  }
   struct timespec ts;
   clock_gettime(CLOCK_REALTIME, &ts);
   int64_t us = (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-  int len = mr_log_format_line(line, 2048 - 1, log_to.format, us, event);
+  int len = mr_log_format_line(line, 2048 - 1, log_to.format, us, &scrubbed);
   if (log_to.format == MR_LOG_TEXT && mr_color_on(log_fd))
     len = add_color(line, len, sizeof line, event->level);
   line[len++] = '\n';
   if (write(log_fd, line, (size_t)len) < 0) return; /* nowhere left to say it */
+}
+
+void mr_host_hide(const struct mr_secrets *secrets) {
+  hidden = secrets;
 }
 
 bool mr_host_open_log(void) {

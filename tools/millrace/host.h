@@ -15,6 +15,9 @@ struct mr_host_log {
 /* The system's clock, a log as described, the machine's x86-64 level (MILLRACE_ISA lowers it). The
  * process has one log. */
 void mr_host_conf(struct mr_run_conf *conf, const struct mr_host_log *log);
+/* What is scrubbed from every line of the log from now on; lives as long as lines are written. */
+struct mr_secrets;
+void mr_host_hide(const struct mr_secrets *secrets);
 /* Opens the log's file, again after it was renamed away; without a file nothing is done. False: it
  * cannot be opened, errno says why, and lines go where they went before. */
 bool mr_host_open_log(void);

@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "cmd.h"
 #include "control/control.h"
+#include "graph/secret.h"
 #include "host.h"
 #include "load.h"
 #include "shm/run_dir.h"
@@ -331,7 +332,7 @@ static int start_and_wait(const struct run_flags *flags, const struct mr_plan *p
   struct mr_run *run = NULL;
   struct mr_error err = {0};
   if (mr_run_build(&run, plan, conf, &err)) {
-    fprintf(stderr, "millrace run: %s\n", err.text);
+    fprintf(stderr, "millrace run: %s\n", mr_secrets_scrub(plan->secrets, err.text));
     return mr_host_exit(&err);
   }
   struct mr_control *control = open_control(run, plan, conf);
@@ -346,7 +347,7 @@ static int start_and_wait(const struct run_flags *flags, const struct mr_plan *p
   uint64_t wall_ns = mono_ns() - start_ns;
   mr_run_close(run);
   int code = rc ? mr_host_exit(&err) : MR_EXIT_OK;
-  if (rc) fprintf(stderr, "millrace run: %s\n", err.text);
+  if (rc) fprintf(stderr, "millrace run: %s\n", mr_secrets_scrub(plan->secrets, err.text));
   if (!code && flags->fail_on_bad && any_bad(run)) code = MR_EXIT_DATA;
   if (flags->summary) {
     int written = write_summary(flags->summary, run, wall_ns);
@@ -379,6 +380,7 @@ static int run_run(int argc, char **argv) {
     struct mr_run_dir dir;
     struct mr_error err = {0};
     mr_host_conf(&conf, &flags.log);
+    mr_host_hide(load.plan->secrets);
     if (!mr_host_open_log()) {
       fprintf(stderr, "millrace run: cannot open %s: %s\n", flags.log.file, strerror(errno));
       mr_load_free(&load);

@@ -11,6 +11,10 @@ static void indent(int depth) {
 }
 
 static void print_scalar(const struct mr_tree *t) {
+  if (t->is_secret) {
+    fputs("\"***\"", stdout);
+    return;
+  }
   if (t->style == MR_TREE_PLAIN && t->len && !strpbrk(t->text, ":#{}[],&*!|>'\"%@`\n")) {
     fputs(t->text, stdout);
     return;

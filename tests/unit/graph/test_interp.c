@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "graph/interp.h"
+#include "graph/secret.h"
 #include "graph_test.h"
 
 static const char *known(void *ctx, const char *name) {
@@ -58,13 +59,13 @@ MR_TEST(unset_and_malformed_references_are_reported_at_the_reference) {
   struct graph_test t;
   load(&t,
        "a: x ${MR_T_NONE} y\nb: \"\\t${MR_T_EMPTY:?set the broker}\"\nc: '''${1x}'\nd: ab${MR_T\n"
-       "e: ${file:/run/x}\nf: ${MR_T_BAD}\ng: ${MR_T_NONE:+x}\n",
+       "e: ${file:/no/such/file}\nf: ${MR_T_BAD}\ng: ${MR_T_NONE:+x}\n",
        false);
   graph_says_at(&t, MR_CODE_UNSET_VARIABLE, 1, 6);
   graph_says_at(&t, MR_CODE_UNSET_VARIABLE, 2, 7);
   graph_says_at(&t, MR_CODE_BAD_VARIABLE, 3, 7);
   graph_says_at(&t, MR_CODE_BAD_VARIABLE, 4, 6);
-  graph_says_at(&t, MR_CODE_NOT_AVAILABLE, 5, 4);
+  graph_says_at(&t, MR_CODE_CANNOT_READ_SECRET, 5, 4);
   graph_says_at(&t, MR_CODE_BAD_UTF8, 6, 4);
   graph_says_at(&t, MR_CODE_BAD_VARIABLE, 7, 4);
   assert_int_equal(t.diags.error_cnt, 7);
@@ -95,6 +96,92 @@ MR_TEST(without_the_environment_defaults_hold_and_the_rest_is_left_unchecked) {
   assert_true(mr_tree_get(t.root, "c")->is_opaque);
   assert_string_equal(mr_tree_get(t.root, "d")->text, "/data");
   graph_free(&t);
+}
+
+/* A file below a folder of this test's, with that content. */
+static const char *write_secret(const char *dir, const char *name, const char *text, size_t len) {
+  static char path[256];
+  snprintf(path, sizeof path, "%s/%s", dir, name);
+  FILE *f = fopen(path, "w");
+  assert_non_null(f);
+  assert_int_equal(fwrite(text, 1, len, f), len);
+  fclose(f);
+  return path;
+}
+
+MR_TEST(secrets_are_read_marked_and_kept_to_be_scrubbed) {
+  MR_UNUSED_STATE;
+  struct graph_test t;
+  char dir[] = "/tmp/millrace-interp-XXXXXX", text[512];
+  assert_non_null(mkdtemp(dir));
+  const char *path = write_secret(dir, "token", "hunter2!\n", 9);
+  setenv("CREDENTIALS_DIRECTORY", dir, 1);
+  snprintf(text, sizeof text, "a: x-${file:%s}-y\nb: ${cred:token}\nc: plain\n", path);
+  graph_load(&t, text);
+  struct mr_secrets secrets = {.arena = &t.arena};
+  struct mr_interp interp = {.secrets = &secrets};
+  mr_interp_apply(&interp, &t.arena, t.root, &t.diags);
+  assert_int_equal(t.diags.error_cnt, 0);
+  assert_string_equal(mr_tree_get(t.root, "a")->text, "x-hunter2!-y");
+  assert_string_equal(mr_tree_get(t.root, "b")->text, "hunter2!");
+  assert_true(mr_tree_get(t.root, "a")->is_secret && mr_tree_get(t.root, "b")->is_secret);
+  assert_false(mr_tree_get(t.root, "c")->is_secret);
+  char said[] = "hunter2! and hunter2!hunter2!, hunter2";
+  assert_string_equal(mr_secrets_scrub(&secrets, said), "*** and ******, hunter2");
+  graph_free(&t);
+  graph_load(&t, text);
+  interp = (struct mr_interp){.no_env = true};
+  remove(path);
+  mr_interp_apply(&interp, &t.arena, t.root, &t.diags); /* not read at all */
+  assert_int_equal(t.diags.error_cnt, 0);
+  assert_true(mr_tree_get(t.root, "a")->is_opaque && mr_tree_get(t.root, "a")->is_secret);
+  graph_free(&t);
+  unsetenv("CREDENTIALS_DIRECTORY");
+  remove(dir);
+}
+
+MR_TEST(longer_secrets_are_scrubbed_before_their_parts_and_short_ones_not_at_all) {
+  MR_UNUSED_STATE;
+  struct mr_arena arena = {0};
+  struct mr_secrets secrets = {.arena = &arena};
+  char said[] = "key id abcd\nabcdefgh abcdef xyz key";
+  mr_secrets_add(&secrets, "abcd", 4);
+  mr_secrets_add(&secrets, "xyz", 3);
+  mr_secrets_add(&secrets, "key id abcd\nabcdefgh", 20); /* its lines too */
+  assert_string_equal(mr_secrets_scrub(&secrets, said), "*** ***ef xyz key");
+  char other[] = "abcdefgh";
+  assert_string_equal(mr_secrets_scrub(&secrets, other), "***");
+  assert_string_equal(mr_secrets_scrub(NULL, other), "***");
+  mr_arena_free(&arena);
+}
+
+MR_TEST(what_is_no_secret_file_is_an_error_with_its_reason) {
+  MR_UNUSED_STATE;
+  static char large[(64 << 10) + 1];
+  struct graph_test t;
+  char dir[] = "/tmp/millrace-interp-XXXXXX", text[1024];
+  assert_non_null(mkdtemp(dir));
+  memset(large, 'x', sizeof large);
+  unsetenv("CREDENTIALS_DIRECTORY");
+  write_secret(dir, "large", large, sizeof large);
+  write_secret(dir, "bytes", "a\xff", 2);
+  write_secret(dir, "nul", "a\0b", 3);
+  snprintf(text, sizeof text,
+           "a: ${file:%s/large}\nb: ${file:%s/bytes}\nc: ${file:%s/nul}\nd: ${file:%s}\n"
+           "e: ${cred:x}\nf: ${cred:../x}\ng: ${file:}\n",
+           dir, dir, dir, dir);
+  load(&t, text, false);
+  for (uint32_t line = 1; line <= 5; line++) graph_says_at(&t, MR_CODE_CANNOT_READ_SECRET, line, 4);
+  graph_says_at(&t, MR_CODE_BAD_VARIABLE, 6, 4);
+  graph_says_at(&t, MR_CODE_BAD_VARIABLE, 7, 4);
+  assert_int_equal(t.diags.error_cnt, 7);
+  graph_free(&t);
+  static const char *const names[] = {"large", "bytes", "nul"};
+  for (int i = 0; i < 3; i++) {
+    snprintf(text, sizeof text, "%s/%s", dir, names[i]);
+    remove(text);
+  }
+  remove(dir);
 }
 
 MR_TEST(a_value_is_replaced_once) {
@@ -147,6 +234,9 @@ static const struct CMUnitTest cases[] = {
     MR_CASE(a_variable_never_makes_structure_and_keys_are_left_alone),
     MR_CASE(unset_and_malformed_references_are_reported_at_the_reference),
     MR_CASE(without_the_environment_defaults_hold_and_the_rest_is_left_unchecked),
+    MR_CASE(secrets_are_read_marked_and_kept_to_be_scrubbed),
+    MR_CASE(longer_secrets_are_scrubbed_before_their_parts_and_short_ones_not_at_all),
+    MR_CASE(what_is_no_secret_file_is_an_error_with_its_reason),
     MR_CASE(a_value_is_replaced_once),
     MR_CASE(positions_hold_through_replaced_text),
     MR_CASE(variables_cannot_blow_up_the_file),
