@@ -13,6 +13,13 @@
 
 #define MR_GRAPH_OPS_MAX 256u
 
+/* Text on its way to a feed: a pipe, which the source reads as it would standard input. */
+struct mr_graph_pipe {
+  const char *source;
+  int to, from; /* descriptors; -1: closed */
+  struct mr_graph_pipe *next;
+};
+
 struct mr_graph {
   struct mr_graph_conf conf;
   struct mr_arena arena;
@@ -22,6 +29,7 @@ struct mr_graph {
   const struct mr_plan *plan;
   struct mr_run *run;
   bool started;
+  struct mr_graph_pipe *pipes; /* of the feeds that get text */
 };
 
 struct mr_graph_in {

@@ -1,20 +1,89 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* feed: rows come from the program that embeds the graph. */
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bits.h"
 #include "embed/embed_private.h"
+#include "graph/opt.h"
+#include "operators/producer/reader.h"
+
+struct feed_conf {
+  struct mr_reader_opts lines;
+};
+
+static const struct mr_opt feed_opts[] = {
+    {"format", MR_OPT_ENUM, MR_OPT_AT(struct feed_conf, lines.format), .words = mr_reader_formats,
+     .help = "how a line of text is written; json unless the event says it"},
+    {"csv", MR_OPT_TABLE, MR_OPT_AT(struct feed_conf, lines.csv), .sub = mr_csv_opts,
+     .help = "how CSV is written"},
+    {"max_line", MR_OPT_SIZE, MR_OPT_AT(struct feed_conf, lines.max_line), .def = "1MiB", .min = 1,
+     .max = 1 << 30, .help = "longest line; a longer one is a dead letter"},
+    MR_OPT_END};
 
 static int feed_plan(struct mr_op_plan *p) {
+  const struct feed_conf *conf = p->conf;
+  int rc = mr_reader_plan(p, &conf->lines);
+  if (rc) return rc;
   p->outs[MR_OUT_MAIN].schema = p->in;
   p->outs[MR_OUT_MAIN].own_batches = true;
   p->outs[MR_OUT_MAIN].heap = true;
   return MR_OK;
 }
 
+static int feed_init(struct mr_op_ctx *ctx, struct mr_error *err) {
+  struct mr_graph *graph = ctx->host;
+  if (graph->conf.feed) return MR_OK;
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC))
+    return mr_error_set_sys(err, errno, "no pipe for %s", ctx->node->name);
+  struct mr_graph_pipe *pipe = MR_NEW(&graph->arena, struct mr_graph_pipe, 1);
+  *pipe = (struct mr_graph_pipe){ctx->node->name, ends[1], ends[0], graph->pipes};
+  graph->pipes = pipe;
+  if (fcntl(pipe->to, F_SETFL, O_NONBLOCK))
+    return mr_error_set_sys(err, errno, "no pipe for %s", ctx->node->name);
+  struct mr_reader_conf reader = {.name = ctx->node->name, .fd = pipe->from, .stream = true};
+  return mr_reader_init(ctx->self, ctx, &reader, err);
+}
+
+static struct mr_graph_pipe *pipe_of(struct mr_graph *graph, const char *source) {
+  for (struct mr_graph_pipe *p = graph->pipes; p; p = p->next)
+    if (!strcmp(p->source, source)) return p;
+  return NULL;
+}
+
+int64_t mr_graph_feed(struct mr_graph *graph, const char *source, const char *bytes, size_t len) {
+  struct mr_graph_pipe *pipe = pipe_of(graph, source);
+  if (!pipe) return MR_ERR_NOENT;
+  if (pipe->to < 0) return MR_ERR_STATE;
+  ssize_t n = len ? write(pipe->to, bytes, len) : 0;
+  if (n >= 0) return n;
+  return errno == EAGAIN || errno == EINTR ? 0 : MR_ERR_STATE;
+}
+
+int mr_graph_feed_end(struct mr_graph *graph, const char *source) {
+  struct mr_graph_pipe *pipe = pipe_of(graph, source);
+  if (!pipe) return MR_ERR_NOENT;
+  if (pipe->to >= 0) close(pipe->to);
+  pipe->to = -1;
+  return MR_OK;
+}
+
+static void feed_fini(struct mr_op_ctx *ctx) {
+  struct mr_graph *graph = ctx->host;
+  struct mr_graph_pipe *pipe = pipe_of(graph, ctx->node->name);
+  if (!pipe) return;
+  mr_graph_feed_end(graph, pipe->source); /* a read that waits for more ends */
+  mr_reader_fini(ctx->self);
+  if (pipe->from >= 0) close(pipe->from);
+  pipe->from = -1;
+}
+
 static enum mr_poll feed_poll(struct mr_op_ctx *ctx) {
   struct mr_graph *graph = ctx->host;
-  if (!graph->conf.feed) return MR_POLL_END;
+  if (!graph->conf.feed) return mr_reader_poll(ctx->self, ctx);
   struct mr_batch *batch = mr_emit_open(ctx, MR_OUT_MAIN);
   struct mr_graph_in in = {.schema = ctx->node->outs[MR_OUT_MAIN].schema,
                            .pool = ctx->pools[MR_OUT_MAIN],
@@ -37,8 +106,13 @@ const struct mr_op mr_op_feed = {
     .help = "takes rows from the program that embeds the graph",
     .abi = MR_OP_ABI,
     .kind = MR_OP_SOURCE,
+    .opts = feed_opts,
+    .conf_sz = sizeof(struct feed_conf),
+    .self_sz = sizeof(struct mr_reader),
     .plan = feed_plan,
+    .init = feed_init,
     .poll = feed_poll,
+    .fini = feed_fini,
 };
 
 /* ---- filling rows ---- */

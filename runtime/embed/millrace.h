@@ -11,7 +11,7 @@
  *
  * Two node types exist here besides those of the program:
  *
- *   sources: { in:  { type: feed, event: e } }    rows from conf.feed
+ *   sources: { in:  { type: feed, event: e } }    rows from conf.feed, or text by mr_graph_feed
  *   sinks:   { out: { type: take, from: op } }    rows to conf.take
  *
  * C and C++. Names begin with mr_ or MR_. Nothing prints, exits, or changes the process: errors are
@@ -56,7 +56,7 @@ struct mr_graph_conf {
   const char *const *sets; /* "path=value", as `run --set`; may be NULL */
   uint32_t set_cnt;
   const struct mr_op *const *ops; /* operators of the caller's own, NULL-terminated; may be NULL */
-  mr_graph_feed_fn feed;          /* rows of `feed` sources; NULL: they have none */
+  mr_graph_feed_fn feed;          /* rows of `feed` sources; NULL: text by mr_graph_feed */
   mr_graph_take_fn take;          /* rows of `take` sinks; NULL: they are counted and forgotten */
   mr_graph_log_fn log;            /* NULL: silent */
   void *ctx;                      /* for feed, take and log */
@@ -78,8 +78,18 @@ int mr_graph_start(struct mr_graph *graph, struct mr_error *err);
 /* In place of mr_graph_start: each worker does one step in this thread. True while there may be
  * work left; a graph whose input is silent returns true too. */
 bool mr_graph_step(struct mr_graph *graph);
-/* Steps until the graph has ended, or until `idle` steps on end did nothing. True: it has ended. */
+/* Steps until the graph has ended, or until `idle` steps on end did nothing. True: it has ended.
+ * Text of mr_graph_feed and files are read by other threads, so then a step that does nothing says
+ * little: step until it has ended. */
 bool mr_graph_run(struct mr_graph *graph, uint32_t idle);
+
+/* Appends text for a `feed` source of a graph without conf.feed: lines in the source's format, not
+ * necessarily whole ones, decoded like those of `stdin`. Returns how many bytes were taken, less
+ * than len (also 0) when the graph is behind: feed the rest later. MR_ERR_NOENT without such a
+ * source, MR_ERR_STATE after its end. Any thread, one at a time per source. */
+int64_t mr_graph_feed(struct mr_graph *graph, const char *source, const char *bytes, size_t len);
+/* Says that nothing more comes for it: it ends once all is read. 0 or MR_ERR_NOENT. */
+int mr_graph_feed_end(struct mr_graph *graph, const char *source);
 
 /* Asks for a drain: sources stop, what was taken goes through, sinks close; windows that are open
  * stay open. Any thread, also a signal handler. */

@@ -232,6 +232,75 @@ MR_TEST(rows_go_out_as_arrow) {
   mr_graph_close(g);
 }
 
+/* Feeds all of it, stepping where the pipe is full. */
+static void feed_all(struct mr_graph *g, const char *text) {
+  for (size_t len = strlen(text), at = 0; at < len;) {
+    int64_t n = mr_graph_feed(g, "in", text + at, len - at);
+    assert_true(n >= 0);
+    at += (size_t)n;
+    mr_graph_step(g);
+  }
+}
+
+static void take_text(void *ctx, const char *sink, struct mr_graph_out *out) {
+  struct host *host = ctx;
+  (void)sink;
+  for (uint32_t row = 0; row < mr_graph_out_rows(out); row++, host->taken++)
+    host->sum += mr_graph_out_int(out, 0, row);
+}
+
+static void check_text(const char *format, const char *head, const char *line, const char *bad) {
+  char text[1024], rows[256];
+  snprintf(text, sizeof text,
+           "millrace: 1\ngraph: g\n"
+           "sources: {in: {type: feed, format: %s, on_error: drop, fields: {n: {type: int64}}}}\n"
+           "sinks: {out: {type: take, from: in}}\n",
+           format);
+  struct host host = {0};
+  struct mr_graph_conf conf = {.text = text, .len = strlen(text), .take = take_text, .ctx = &host};
+  struct mr_error err;
+  struct mr_graph *g = mr_graph_open(&conf, &err);
+  if (!g) fail_msg("%s", err.text);
+  feed_all(g, head);
+  for (int i = 0; i < 20000; i++) {
+    snprintf(rows, sizeof rows, line, i);
+    feed_all(g, rows);
+  }
+  feed_all(g, bad);
+  assert_int_equal(mr_graph_feed(g, "nobody", "x", 1), MR_ERR_NOENT);
+  assert_int_equal(mr_graph_feed_end(g, "in"), MR_OK);
+  assert_int_equal(mr_graph_feed(g, "in", "x", 1), MR_ERR_STATE);
+  while (mr_graph_step(g)) {}
+  assert_int_equal(mr_graph_wait(g, 0, &err), MR_OK);
+  assert_int_equal(host.taken, 20000);
+  assert_int_equal(host.sum, INT64_C(20000) * 19999 / 2);
+  struct mr_graph_counts node;
+  assert_int_equal(mr_graph_node_counts(g, "in", &node, &err), MR_OK);
+  assert_int_equal(node.dropped + node.dead_letters, 1);
+  mr_graph_close(g);
+}
+
+MR_TEST(text_is_fed_in_pieces_of_any_size) {
+  MR_UNUSED_STATE;
+  check_text("json", "", "{\"n\": %d}\n", "no json\n");
+  check_text("csv", "n\n", "%d\n", "no number\n");
+}
+
+MR_TEST(a_graph_that_is_closed_while_it_waits_for_text_ends) {
+  MR_UNUSED_STATE;
+  const char *text =
+      "millrace: 1\ngraph: g\nsources: {in: {type: feed, fields: {n: {type: int64}}}}\n"
+      "sinks: {out: {type: take, from: in}}\n";
+  struct mr_graph_conf conf = {.text = text, .len = strlen(text)};
+  struct mr_error err;
+  struct mr_graph *g = mr_graph_open(&conf, &err);
+  if (!g) fail_msg("%s", err.text);
+  assert_int_equal(mr_graph_start(g, &err), MR_OK);
+  assert_int_equal(mr_graph_feed(g, "in", "{\"n\":", 5), 5);
+  assert_int_equal(mr_graph_wait(g, 1000000, &err), MR_ERR_AGAIN);
+  mr_graph_close(g);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       MR_CASE(rows_go_in_and_come_out_step_by_step),
@@ -241,6 +310,8 @@ int main(void) {
       MR_CASE(a_host_that_claims_more_rows_than_fit_ends_the_graph),
       MR_CASE(a_host_brings_operators_of_its_own),
       MR_CASE(rows_go_out_as_arrow),
+      MR_CASE(text_is_fed_in_pieces_of_any_size),
+      MR_CASE(a_graph_that_is_closed_while_it_waits_for_text_ends),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
