@@ -2,9 +2,9 @@
 /* map: adds, replaces, drops or re-makes columns. Columns that are only carried are references into
  * the input; computed ones are its own. Rows whose expressions are error values go to NODE.errors,
  * whole. */
+#include <stdio.h>
 #include <string.h>
 
-#include "base/assert.h"
 #include "base/bits.h"
 #include "graph/compile.h"
 #include "operators/operators.h"
@@ -33,6 +33,7 @@ struct map {
   struct mr_col *cols;
   struct mr_vec *vecs; /* by output column */
   uint64_t err[MR_BATCH_WORDS], sel[MR_BATCH_WORDS];
+  uint64_t large[MR_BATCH_WORDS]; /* errors because no batch can hold the row */
   struct mr_view view;
   const struct mr_view *in;
   uint32_t row; /* rows before it have gone out (heap full) */
@@ -225,6 +226,10 @@ static int map_init(struct mr_op_ctx *ctx, struct mr_error *err) {
 static int map_cause(struct mr_op_ctx *ctx, uint32_t row, char *text, size_t sz) {
   struct map *self = ctx->self;
   const struct map_data *data = ctx->data;
+  if (mr_bit_get(self->large, row)) {
+    snprintf(text, sz, "the strings and lists of the row are larger than a batch can hold");
+    return 3010;
+  }
   for (uint32_t i = 0; i < data->expr_cnt; i++) {
     int code = mr_expr_cause(data->exprs[i], &self->frame, row, text, sz);
     if (code) return code;
@@ -235,8 +240,23 @@ static int map_cause(struct mr_op_ctx *ctx, uint32_t row, char *text, size_t sz)
 /* True when the string lies in the frame's scratch, which the next batch overwrites. */
 static bool in_scratch(const struct map *self, const struct mr_str *s) {
   uint64_t off = ((uint64_t)s->u.ref.buf << 31) + s->u.ref.off;
-  return s->len > MR_STR_INLINE && off >= self->frame.scratch_off &&
-         off < self->frame.scratch_off + self->frame.scratch_sz;
+  return s->len > MR_STR_INLINE && mr_range_has(mr_expr_frame_range(&self->frame), off);
+}
+
+/* The same for lists, whose strings may lie there too. */
+static uint32_t copy_lists(struct mr_op_ctx *ctx, struct mr_batch *b, const struct mr_expr *expr,
+                           const struct mr_list *from, struct mr_list *to, uint32_t row,
+                           uint32_t n) {
+  struct map *self = ctx->self;
+  struct mr_pool *pool = ctx->pools[MR_OUT_MAIN];
+  struct mr_range scratch = mr_expr_frame_range(&self->frame);
+  uint32_t sz = mr_field_elem_sz(&expr->field);
+  memcpy(to + row, from + row, (n - row) * sizeof *to);
+  for (uint32_t r = row; r < n; r++) {
+    if (!mr_bit_get(self->sel, r)) continue;
+    if (!mr_batch_list(pool, b, &from[r], sz, scratch, scratch, &to[r])) return r;
+  }
+  return n;
 }
 
 /* Copies strings of rows [from, n) out of the scratch; returns the row where the heap was full. */
@@ -265,7 +285,9 @@ static void place_column(struct mr_op_ctx *ctx, struct mr_batch *b, uint32_t c, 
   case MR_PHYS_STR: *end = copy_strings(ctx, b, vec, to, self->row, *end); break;
   case MR_PHYS_BIT: memcpy(to, vec->data, (n + 63) / 64 * 8); break;
   case MR_PHYS_CODE: memcpy(to, vec->data, n); break;
-  case MR_PHYS_LIST: memcpy(to, vec->data, n * sizeof(struct mr_list)); break;
+  case MR_PHYS_LIST:
+    *end = copy_lists(ctx, b, data->cols[c].expr, vec->data, to, self->row, *end);
+    break;
   default: memcpy(to, vec->data, n * 8ul); break;
   }
   self->cols[c].data = to;
@@ -291,47 +313,84 @@ static uint32_t clip(uint64_t *sel, uint32_t row_cnt, uint32_t from, uint32_t to
   return mr_bitmap_count(sel, mr_bitmap_words(row_cnt));
 }
 
-static void emit_rows(struct mr_op_ctx *ctx) {
+/* Places all columns of rows [row, limit); returns the row where the heap was full. */
+static uint32_t place_rows(struct mr_op_ctx *ctx, struct mr_batch *b, uint32_t limit) {
   struct map *self = ctx->self;
   const struct map_data *data = ctx->data;
-  const struct mr_view *in = self->in;
-  struct mr_batch *b = mr_emit_open(ctx, MR_OUT_MAIN);
   const bool *need = ctx->node->outs[MR_OUT_MAIN].need;
-  uint32_t end = in->row_cnt;
+  uint32_t end = limit;
   for (uint32_t c = 0; c < data->col_cnt; c++) {
     if (data->cols[c].from >= 0)
-      self->cols[c] = in->cols[data->cols[c].from];
+      self->cols[c] = self->in->cols[data->cols[c].from];
     else if (need[c])
       place_column(ctx, b, c, &end);
     else
       self->cols[c] = (struct mr_col){NULL, NULL};
   }
-  MR_ASSERT(end > self->row || end == in->row_cnt);
-  mr_batch_add_base((struct mr_region *)(uintptr_t)ctx->region, b, in->batch);
+  return end;
+}
+
+/* Opens a batch and fills it with rows from self->row on; *end is behind the last one. A row that
+ * no batch can hold is an error. NULL: no row is left. */
+static struct mr_batch *fill_batch(struct mr_op_ctx *ctx, uint32_t *end) {
+  struct map *self = ctx->self;
+  uint32_t row_cnt = self->in->row_cnt, limit = row_cnt;
+  while (self->row < row_cnt) {
+    struct mr_batch *b = mr_emit_open(ctx, MR_OUT_MAIN);
+    *end = place_rows(ctx, b, limit);
+    if (*end > self->row) return b;
+    mr_emit_cancel(ctx, MR_OUT_MAIN, b); /* one column has taken what another one needs */
+    if (limit - self->row > 1) {
+      limit = self->row + (limit - self->row) / 2;
+      continue;
+    }
+    mr_bit_set(self->large, self->row);
+    mr_bit_set(self->err, self->row);
+    self->row++;
+    limit = row_cnt;
+  }
+  return NULL;
+}
+
+static void select_rows(struct map *self) {
   uint64_t all[MR_BATCH_WORDS];
-  const uint64_t *from = mr_view_sel(in, all);
-  for (uint32_t w = 0; w < mr_bitmap_words(in->row_cnt); w++)
-    self->sel[w] = from[w] & ~self->err[w];
-  self->view = *in;
-  self->view.cols = self->cols;
-  self->view.batch = b;
-  self->view.sel_cnt = clip(self->sel, in->row_cnt, self->row, end);
-  self->view.sel = self->view.sel_cnt == in->row_cnt ? NULL : self->sel;
-  self->row = end;
-  ctx->more = end < in->row_cnt;
-  mr_emit_mixed(ctx, MR_OUT_MAIN, b, &self->view);
+  const uint64_t *sel = mr_view_sel(self->in, all);
+  for (uint32_t w = 0; w < mr_bitmap_words(self->in->row_cnt); w++)
+    self->sel[w] = sel[w] & ~self->err[w];
+}
+
+static void emit_rows(struct mr_op_ctx *ctx) {
+  struct map *self = ctx->self;
+  const struct mr_view *in = self->in;
+  uint32_t end = in->row_cnt, words = mr_bitmap_words(in->row_cnt);
+  select_rows(self);
+  struct mr_batch *b = fill_batch(ctx, &end);
+  ctx->more = b && end < in->row_cnt;
+  if (b) {
+    mr_batch_add_base((struct mr_region *)(uintptr_t)ctx->region, b, in->batch);
+    select_rows(self);
+    self->view = *in;
+    self->view.cols = self->cols;
+    self->view.batch = b;
+    self->view.sel_cnt = clip(self->sel, in->row_cnt, self->row, end);
+    self->view.sel = self->view.sel_cnt == in->row_cnt ? NULL : self->sel;
+    self->row = end;
+    mr_emit_mixed(ctx, MR_OUT_MAIN, b, &self->view);
+  }
+  if (!ctx->more && mr_bitmap_count(self->err, words))
+    mr_reject_rows(ctx, in, self->err, map_cause);
 }
 
 static void map_process(struct mr_op_ctx *ctx, const struct mr_view *in) {
   struct map *self = ctx->self;
   const struct map_data *data = ctx->data;
-  uint32_t words = mr_bitmap_words(in->row_cnt);
+  uint32_t words = mr_bitmap_words(in->row_cnt), bad = 0;
   self->in = in;
   self->row = 0;
   self->frame.now_us = ctx->now_us;
   mr_expr_frame_reset(&self->frame);
   memset(self->err, 0, sizeof self->err);
-  uint32_t bad = 0;
+  memset(self->large, 0, sizeof self->large);
   for (uint32_t c = 0; c < data->col_cnt; c++) {
     if (!data->cols[c].expr) continue;
     uint32_t n = mr_expr_eval(data->cols[c].expr, &self->frame, in, &self->vecs[c]);
@@ -342,21 +401,11 @@ static void map_process(struct mr_op_ctx *ctx, const struct mr_view *in) {
     uint64_t all[MR_BATCH_WORDS];
     const uint64_t *sel = mr_view_sel(in, all);
     for (uint32_t w = 0; w < words; w++) self->err[w] &= sel[w];
-    mr_reject_rows(ctx, in, self->err, map_cause);
   }
-  memset(self->sel, 0xff, sizeof self->sel); /* strings of all rows that may go out are copied */
-  uint64_t all[MR_BATCH_WORDS];
-  const uint64_t *sel = mr_view_sel(in, all);
-  for (uint32_t w = 0; w < words; w++) self->sel[w] = sel[w] & ~self->err[w];
   emit_rows(ctx);
 }
 
 static void map_drain(struct mr_op_ctx *ctx) {
-  struct map *self = ctx->self;
-  const struct mr_view *in = self->in;
-  uint64_t all[MR_BATCH_WORDS];
-  const uint64_t *sel = mr_view_sel(in, all);
-  for (uint32_t w = 0; w < mr_bitmap_words(in->row_cnt); w++) self->sel[w] = sel[w] & ~self->err[w];
   emit_rows(ctx);
 }
 

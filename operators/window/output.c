@@ -200,6 +200,18 @@ static uint32_t put_strings(struct mr_op_ctx *ctx, struct mr_batch *b, uint32_t 
   return n;
 }
 
+/* The same for lists that select made; those that aggregates made are in the heap already. */
+static uint32_t put_lists(struct mr_output *o, struct mr_op_ctx *ctx, struct mr_batch *b,
+                          uint32_t c, const struct mr_list *from, uint32_t n) {
+  static const struct mr_range all = {0, UINT64_MAX};
+  struct mr_list *to = mr_pool_column(ctx->pools[MR_OUT_MAIN], b, c);
+  uint32_t sz = mr_field_elem_sz(&o->plan->out->fields[c]);
+  struct mr_range made = mr_expr_frame_range(&o->frame);
+  for (uint32_t i = 0; i < n; i++)
+    if (!mr_batch_list(ctx->pools[MR_OUT_MAIN], b, &from[i], sz, made, all, &to[i])) return i;
+  return n;
+}
+
 static void put_bits(uint64_t *to, const uint64_t *from, uint32_t n) {
   uint32_t words = mr_bitmap_words(n);
   memcpy(to, from, words * sizeof *to);
@@ -214,8 +226,8 @@ static void put_values(struct mr_op_ctx *ctx, struct mr_batch *b, uint32_t c,
   case MR_PHYS_BIT: put_bits(to, from->data, n); break;
   case MR_PHYS_CODE: memcpy(to, from->data, n); break;
   case MR_PHYS_W8: memcpy(to, from->data, n * sizeof(int64_t)); break;
-  case MR_PHYS_LIST: memcpy(to, from->data, n * sizeof(struct mr_list)); break;
-  case MR_PHYS_STR: break; /* put_strings has been there */
+  case MR_PHYS_LIST:
+  case MR_PHYS_STR: break; /* put_strings and put_lists have been there */
   }
   if (!from->valid) return;
   put_bits(mr_pool_valid(pool, b, c), from->valid, n);
@@ -227,9 +239,12 @@ static uint32_t fill_batch(struct mr_output *o, struct mr_op_ctx *ctx, struct mr
                            uint32_t n) {
   const struct mr_schema *out = o->plan->out;
   const struct mr_pool *pool = ctx->pools[MR_OUT_MAIN];
-  for (uint32_t c = 0; c < out->visible_cnt && n; c++)
-    if (pool->col_data_off[c] && mr_field_phys(&out->fields[c]) == MR_PHYS_STR)
-      n = put_strings(ctx, b, c, source_of(o, c).data, n);
+  for (uint32_t c = 0; c < out->visible_cnt && n; c++) {
+    enum mr_phys phys = mr_field_phys(&out->fields[c]);
+    if (!pool->col_data_off[c]) continue;
+    if (phys == MR_PHYS_STR) n = put_strings(ctx, b, c, source_of(o, c).data, n);
+    if (phys == MR_PHYS_LIST) n = put_lists(o, ctx, b, c, source_of(o, c).data, n);
+  }
   for (uint32_t c = 0; c < out->visible_cnt && n; c++) {
     if (!pool->col_data_off[c]) continue;
     struct mr_col from = source_of(o, c);

@@ -178,6 +178,20 @@ uint32_t mr_pool_value_max(const struct mr_pool *pool);
 bool mr_batch_str(struct mr_pool *pool, struct mr_batch *b, const char *p, uint32_t len,
                   struct mr_str *out);
 
+/* A range of region offsets. */
+struct mr_range {
+  uint64_t lo, hi; /* [lo, hi) */
+};
+static inline bool mr_range_has(struct mr_range range, uint64_t off) {
+  return off >= range.lo && off < range.hi;
+}
+/* Copies a list whose values lie in `from` (any other list is taken as it is) into the batch's
+ * heap, with the bytes of its strings as far as they lie in `strings`. elem_sz: bytes of an
+ * element, 16 for strings. False when the heap is full. */
+bool mr_batch_list(struct mr_pool *pool, struct mr_batch *b, const struct mr_list *list,
+                   uint32_t elem_sz, struct mr_range from, struct mr_range strings,
+                   struct mr_list *out);
+
 /* ---- references ---- */
 
 /* One more reference; the caller holds one. */

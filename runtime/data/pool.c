@@ -247,3 +247,26 @@ bool mr_batch_str(struct mr_pool *pool, struct mr_batch *b, const char *p, uint3
   *out = mr_str_make(p, len, pool->region->base);
   return true;
 }
+
+bool mr_batch_list(struct mr_pool *pool, struct mr_batch *b, const struct mr_list *list,
+                   uint32_t elem_sz, struct mr_range from, struct mr_range strings,
+                   struct mr_list *out) {
+  const uint8_t *base = pool->region->base;
+  *out = *list;
+  if (!list->cnt || !mr_range_has(from, list->off)) return true;
+  uint64_t words = list->has_nulls ? mr_bitmap_words(list->cnt) : 0;
+  uint64_t sz = words * 8 + (uint64_t)list->cnt * elem_sz;
+  uint8_t *to = sz <= UINT32_MAX ? mr_batch_heap(pool, b, (uint32_t)sz) : NULL;
+  if (!to) return false;
+  memcpy(to, base + list->off - words * 8, sz);
+  out->off = mr_region_off(pool->region, to + words * 8);
+  if (elem_sz != sizeof(struct mr_str)) return true;
+  struct mr_str *s = (struct mr_str *)(void *)(to + words * 8);
+  for (uint32_t i = 0; i < list->cnt; i++) {
+    uint64_t off = ((uint64_t)s[i].u.ref.buf << 31) + s[i].u.ref.off;
+    if (s[i].len <= MR_STR_INLINE || !mr_range_has(strings, off)) continue;
+    struct mr_str copy = s[i];
+    if (!mr_batch_str(pool, b, mr_str_data(&copy, base), copy.len, &s[i])) return false;
+  }
+  return true;
+}

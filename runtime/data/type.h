@@ -109,6 +109,12 @@ static inline enum mr_phys mr_field_phys(const struct mr_field *f) {
   }
 }
 
+/* Bytes of an element of a list column. */
+static inline uint32_t mr_field_elem_sz(const struct mr_field *f) {
+  if (f->elem == MR_TYPE_BOOL || f->codes) return 1;
+  return f->elem == MR_TYPE_STRING ? (uint32_t)sizeof(struct mr_str) : 8;
+}
+
 /* Bytes of a column of MR_BATCH_ROWS rows. */
 static inline uint32_t mr_phys_column_sz(enum mr_phys phys) {
   switch (phys) {

@@ -110,7 +110,8 @@ struct PgQuery__Node;
 /* The tree of a parsed expression whose locations are bytes of "SELECT " + text; NULL: errors. */
 struct ast_node *ast_convert(const struct ast_source *src, const struct PgQuery__Node *node);
 
-#define AST_WRAP     "SELECT "
-#define AST_WRAP_LEN 7u
+#define AST_WRAP       "SELECT "
+#define AST_WRAP_LEN   7u
+#define AST_ARRAY_NAME "ar_ay" /* what the grammar reads for `array` before a bracket */
 
 #endif

@@ -218,6 +218,7 @@ static struct ast_node *convert_call(const struct ast_source *src, const PgQuery
   struct ast_node *n = new_node(src, AST_CALL, (uint32_t)f->n_args, f->location);
   uint32_t at = n->tok_lo, end = end_of_call(src, at);
   n->name = mr_arena_strdup(src->arena, last_name(f->funcname, f->n_funcname));
+  if (strcmp(n->name, AST_ARRAY_NAME) == 0) n->name = "array";
   n->star = f->agg_star;
   n->distinct = f->agg_distinct;
   if (strcmp(n->name, "timezone") == 0 && f->n_funcname > 1)
@@ -385,6 +386,21 @@ static struct ast_node *convert_between(const struct ast_source *src, const PgQu
   return n;
 }
 
+/* lower(x), at x's place. */
+static struct ast_node *lowered(const struct ast_source *src, struct ast_node *x) {
+  struct ast_node *n = MR_NEW(src->arena, struct ast_node, 1);
+  *n = *x;
+  n->kind = AST_CALL;
+  n->op = 0;
+  n->star = n->distinct = false;
+  n->filter = NULL;
+  n->name = "lower";
+  n->arg_cnt = 1;
+  n->args = MR_NEW(src->arena, struct ast_node *, 2);
+  n->args[0] = x;
+  return n;
+}
+
 static struct ast_node *convert_expr(const struct ast_source *src, const PgQuery__AExpr *x) {
   struct ast_node *n;
   switch (x->kind) {
@@ -409,7 +425,12 @@ static struct ast_node *convert_expr(const struct ast_source *src, const PgQuery
   case PG_QUERY__A__EXPR__KIND__AEXPR_BETWEEN: return convert_between(src, x, false);
   case PG_QUERY__A__EXPR__KIND__AEXPR_NOT_BETWEEN: return convert_between(src, x, true);
   case PG_QUERY__A__EXPR__KIND__AEXPR_ILIKE:
-    return refuse(src, x->location, "ILIKE", "lower(x) LIKE 'pattern'");
+    n = binary(src, AST_LIKE, 0, x);
+    if (!n) return NULL;
+    n->negated = last_name(x->name, x->n_name)[0] == '!';
+    n->args[0] = lowered(src, n->args[0]);
+    n->args[1] = lowered(src, n->args[1]);
+    return n;
   case PG_QUERY__A__EXPR__KIND__AEXPR_SIMILAR:
     return refuse(src, x->location, "SIMILAR TO", "x LIKE 'pattern'");
   default: return refuse(src, x->location, "ANY and ALL", "array_contains(list, x)");
@@ -569,6 +590,15 @@ static struct ast_node *convert_list_call(const struct ast_source *src, enum ast
   return convert_args(src, n, args, cnt, 0) ? n : NULL;
 }
 
+static struct ast_node *convert_array(const struct ast_source *src, const PgQuery__AArrayExpr *a) {
+  struct ast_node *n = new_node(src, AST_CALL, (uint32_t)a->n_elements, a->location);
+  uint32_t open = n->tok_lo;
+  n->name = "array";
+  while (open < src->token_cnt && !token_is(src, open, '[')) open++;
+  set_span(src, n, n->tok_lo, closing(src, open));
+  return convert_args(src, n, a->elements, a->n_elements, 0) ? n : NULL;
+}
+
 static struct ast_node *convert_boolean_test(const struct ast_source *src,
                                              const PgQuery__BooleanTest *t) {
   uint8_t op = 2;
@@ -616,8 +646,7 @@ static struct ast_node *convert(const struct ast_source *src, const PgQuery__Nod
     return refuse(src, pg->param_ref->location, "parameters", NULL);
   case PG_QUERY__NODE__NODE_COLLATE_CLAUSE:
     return refuse(src, pg->collate_clause->location, "COLLATE: strings compare by bytes", NULL);
-  case PG_QUERY__NODE__NODE_A_ARRAY_EXPR:
-    return refuse(src, pg->a_array_expr->location, "ARRAY[...]", NULL);
+  case PG_QUERY__NODE__NODE_A_ARRAY_EXPR: return convert_array(src, pg->a_array_expr);
   default: return refuse(src, 0, "this part of SQL", NULL);
   }
 }

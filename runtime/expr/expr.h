@@ -35,6 +35,7 @@
 #include "base/arena.h"
 #include "base/cpu.h"
 #include "base/error.h"
+#include "data/batch.h"
 #include "data/type.h"
 #include "data/view.h"
 #include "expr/codes.h"
@@ -246,6 +247,11 @@ int mr_expr_frame_init(struct mr_expr_frame *frame, struct mr_arena *arena,
 /* Forgets the strings of the last batch; once per batch, before its first eval. */
 static inline void mr_expr_frame_reset(struct mr_expr_frame *frame) {
   frame->scratch_used = 0;
+}
+
+/* Where strings and lists that were made lie until the next reset, as region offsets. */
+static inline struct mr_range mr_expr_frame_range(const struct mr_expr_frame *frame) {
+  return (struct mr_range){frame->scratch_off, frame->scratch_off + frame->scratch_sz};
 }
 
 /* A result over all row_cnt rows of the view. Bits beyond row_cnt are zero; the value of a row that

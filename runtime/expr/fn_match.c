@@ -5,8 +5,8 @@
 
 /* ---- the pattern ---- */
 
-static struct expr_pattern *make_pattern(struct compiler *c, const struct expr_node *n,
-                                         const struct ast_node *at) {
+struct expr_pattern *fn_pattern(struct compiler *c, const struct expr_node *n,
+                                const struct ast_node *at) {
   const struct expr_str *text = fn_constant_text(c, n, at, "the pattern");
   char err[200];
   if (!text) return NULL;
@@ -112,7 +112,7 @@ static bool take_replacement(struct compiler *c, struct expr_pattern *p, const s
 
 static struct expr_node *make_match(struct compiler *c, const struct function *f,
                                     const struct ast_node *ast, struct expr_node **v) {
-  const struct expr_pattern *p = make_pattern(c, v[1], ast->args[1]);
+  const struct expr_pattern *p = fn_pattern(c, v[1], ast->args[1]);
   if (!p) return NULL;
   struct expr_node *n =
       comp_node1(c, f->run, function_letter_type(f->result), ast, comp_string(c, v[0]));
@@ -126,7 +126,7 @@ static struct expr_node *make_like(struct compiler *c, const struct function *f,
                                    const struct ast_node *ast, struct expr_node **v) {
   const struct mr_enum *codes = v[0]->run == run_column ? v[0]->codes : NULL;
   if (!codes) return make_match(c, f, ast, v);
-  const struct expr_pattern *p = make_pattern(c, v[1], ast->args[1]);
+  const struct expr_pattern *p = fn_pattern(c, v[1], ast->args[1]);
   struct mr_code_set set = {{0}};
   if (!p) return NULL;
   for (uint32_t i = 0; i < codes->cnt; i++)
@@ -134,14 +134,21 @@ static struct expr_node *make_like(struct compiler *c, const struct function *f,
   return comp_code_set(c, v[0], &set, ast);
 }
 
-static struct expr_node *make_extract(struct compiler *c, const struct function *f,
-                                      const struct ast_node *ast, struct expr_node **v) {
-  struct expr_pattern *p = make_pattern(c, v[1], ast->args[1]);
+struct expr_pattern *fn_pattern_group(struct compiler *c, const struct ast_node *ast,
+                                      struct expr_node **v) {
+  struct expr_pattern *p = fn_pattern(c, v[1], ast->args[1]);
   if (!p) return NULL;
   const struct expr_node *k = ast->arg_cnt > 2 ? v[2] : NULL;
   int32_t group = group_of(c, p, k, k ? ast->args[2] : ast->args[1], 1);
   if (group < 0) return NULL;
   p->group = (uint32_t)group;
+  return p;
+}
+
+static struct expr_node *make_extract(struct compiler *c, const struct function *f,
+                                      const struct ast_node *ast, struct expr_node **v) {
+  struct expr_pattern *p = fn_pattern_group(c, ast, v);
+  if (!p) return NULL;
   struct expr_node *n = comp_node1(c, f->run, MR_TYPE_STRING, ast, v[0]);
   n->param = p;
   return comp_strict(c, n);
@@ -150,7 +157,7 @@ static struct expr_node *make_extract(struct compiler *c, const struct function 
 /* regexp_replace(text, pattern, by [, from]) */
 static struct expr_node *make_replace(struct compiler *c, const struct function *f,
                                       const struct ast_node *ast, struct expr_node **v) {
-  struct expr_pattern *p = make_pattern(c, v[1], ast->args[1]);
+  struct expr_pattern *p = fn_pattern(c, v[1], ast->args[1]);
   const struct expr_str *by = fn_constant_text(c, v[2], ast->args[2], "the replacement");
   if (!p || !by || !take_replacement(c, p, by, ast->args[2])) return NULL;
   struct expr_node *n = comp_node(c, f->run, MR_TYPE_STRING, ast, ast->arg_cnt > 3 ? 2 : 1);

@@ -19,8 +19,26 @@ static bool to_texts(struct compiler *c, const struct ast_node *ast, struct expr
   return true;
 }
 
+static struct expr_node *concat_lists(struct compiler *c, const struct function *f,
+                                      const struct ast_node *ast, struct expr_node **v) {
+  for (uint32_t i = 1; i < ast->arg_cnt; i++) {
+    if (v[i]->type == MR_TYPE_LIST && v[i]->elem == v[0]->elem) continue;
+    EXPR_ERROR_AT(c->errors, MR_EXPR_ARG_TYPE, ast->args[i],
+                  "%s of a list wants lists of %s, this is %s", ast->name, mr_type_name(v[0]->elem),
+                  mr_type_name(v[i]->type));
+    return NULL;
+  }
+  struct expr_node *n = fn_node(c, f, ast, v, MR_EXPR_ROW_SCRATCH);
+  n->run = run_concat_lists;
+  n->type = MR_TYPE_LIST;
+  n->elem = v[0]->elem;
+  n->makes_strings = true;
+  return comp_strict(c, n);
+}
+
 static struct expr_node *make_concat(struct compiler *c, const struct function *f,
                                      const struct ast_node *ast, struct expr_node **v) {
+  if (v[0]->type == MR_TYPE_LIST) return concat_lists(c, f, ast, v);
   if (!to_texts(c, ast, v)) return NULL;
   if (ast->arg_cnt == 1 && v[0]->type == MR_TYPE_STRING) return v[0];
   return fn_string(c, f, ast, v);
@@ -60,6 +78,25 @@ static struct expr_node *make_split_part(struct compiler *c, const struct functi
                                          const struct ast_node *ast, struct expr_node **v) {
   bool zero = !v[2]->is_const || v[2]->is_null || v[2]->i == 0;
   return comp_strict(c, fn_node(c, f, ast, v, zero ? MR_EXPR_ROW_RANGE : 0));
+}
+
+static struct expr_node *make_reverse(struct compiler *c, const struct function *f,
+                                      const struct ast_node *ast, struct expr_node **v) {
+  if (v[0]->type == MR_TYPE_NONE) v[0] = comp_null(c, MR_TYPE_STRING, ast->args[0]);
+  bool list = v[0]->type == MR_TYPE_LIST;
+  if (!list && v[0]->type != MR_TYPE_STRING) {
+    EXPR_ERROR_AT(c->errors, MR_EXPR_ARG_TYPE, ast->args[0],
+                  "reverse wants a string or a list, this is %s", mr_type_name(v[0]->type));
+    return NULL;
+  }
+  struct expr_node *n = fn_node(c, f, ast, v, MR_EXPR_ROW_SCRATCH);
+  n->makes_strings = true;
+  if (list) {
+    n->run = run_reverse_list;
+    n->type = MR_TYPE_LIST;
+    n->elem = v[0]->elem;
+  }
+  return comp_strict(c, n);
 }
 
 static struct expr_node *make_chr(struct compiler *c, const struct function *f,
@@ -109,8 +146,9 @@ static const struct function functions[] = {
      "repeat('ab', 3)", "ababab", NULL},
     {"space", "i", 's', 1, 1, fn_string, run_space, 0, 0, "n", "n blanks", "length(space(3))", "3",
      NULL},
-    {"reverse", "s", 's', 1, 1, fn_string, run_reverse, 0, 0, "text",
-     "its characters from the last to the first", "reverse('abc')", "cba", NULL},
+    {"reverse", "v", 's', 1, 1, make_reverse, run_reverse, 0, 0, "text",
+     "its characters from the last to the first", "reverse('abc')", "cba",
+     "of a list its elements"},
     {"replace", "sss", 's', 2, 3, make_replace, run_replace, 0, 0, "text, part, by",
      "each part replaced by `by`, or left out", "replace('banana', 'an', '<>')", "b<><>a",
      "an empty part replaces nothing"},
@@ -124,7 +162,7 @@ static const struct function functions[] = {
      "also overlay(text PLACING by FROM from FOR count)"},
     {"concat", "v", 's', 1, FN_ANY, make_concat, run_concat, 0, 0, "value, ...",
      "the texts of all values, one behind the other", "concat('a', 1, true)", "a1true",
-     "NULL if any is NULL; the operator || is the same"},
+     "NULL if any is NULL; the operator || is the same. Of lists their elements"},
     {"concat_ws", "sv", 's', 1, FN_ANY, make_concat_ws, run_concat_ws, 0, 0,
      "separator, value, ...", "the texts of all values with the separator between",
      "concat_ws('-', 'a', NULL, 2)", "a-2", "NULLs are left out"},

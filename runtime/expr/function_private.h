@@ -65,6 +65,12 @@ struct expr_node *fn_string(struct compiler *c, const struct function *f,
 /* A text that has to be known at load; NULL and an error: it is none. */
 const struct expr_str *fn_constant_text(struct compiler *c, const struct expr_node *n,
                                         const struct ast_node *at, const char *what);
+/* fn_match.c: a constant regular expression; with the group that the third argument names, 1
+ * without. NULL and an error: it is none. */
+struct expr_pattern *fn_pattern(struct compiler *c, const struct expr_node *n,
+                                const struct ast_node *at);
+struct expr_pattern *fn_pattern_group(struct compiler *c, const struct ast_node *ast,
+                                      struct expr_node **v);
 bool fn_to_doubles(struct compiler *c, struct expr_node **v, const struct ast_node *ast);
 
 #endif

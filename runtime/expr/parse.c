@@ -377,6 +377,14 @@ static struct ast_node *parse_tree(struct ast_source *src, const char *wrapped) 
   return root;
 }
 
+/* ARRAY is reserved, and array(1, 2) is Spark's: the grammar gets another name as long. */
+static void rename_arrays(const struct ast_source *src, char *wrapped) {
+  for (uint32_t i = 0; i + 1 < src->token_cnt; i++)
+    if (src->tokens[i].token == PG_QUERY__TOKEN__ARRAY &&
+        src->tokens[i + 1].token == PG_QUERY__TOKEN__ASCII_40)
+      memcpy(wrapped + AST_WRAP_LEN + src->tokens[i].off, AST_ARRAY_NAME, strlen(AST_ARRAY_NAME));
+}
+
 struct mr_ast *mr_expr_parse(struct mr_arena *arena, const char *text, size_t len,
                              struct mr_expr_errors *errors) {
   if (!check_text(text, len, errors)) return NULL;
@@ -389,6 +397,7 @@ struct mr_ast *mr_expr_parse(struct mr_arena *arena, const char *text, size_t le
     expr_error(errors, MR_EXPR_SYNTAX, 0, (uint32_t)len, "the expression is empty");
     return NULL;
   }
+  rename_arrays(&src, wrapped);
   struct ast_node *root = parse_tree(&src, wrapped);
   if (!root || errors->cnt > before) {
     if (errors->cnt == before)

@@ -227,6 +227,20 @@ void run_sum_double(struct expr_run *run, const struct expr_node *n);
 void run_array_join(struct expr_run *run,
                     const struct expr_node *n); /* list, separator, for NULL */
 
+/* run_array.c */
+void run_array(struct expr_run *run, const struct expr_node *n);
+void run_split(struct expr_run *run,
+               const struct expr_node *n); /* param: expr_pattern; text, limit */
+void run_regexp_extract_all(struct expr_run *run, const struct expr_node *n);
+void run_array_filter(struct expr_run *run, const struct expr_node *n); /* op: enum array_op */
+void run_reverse_list(struct expr_run *run, const struct expr_node *n);
+void run_slice(struct expr_run *run, const struct expr_node *n);
+void run_concat_lists(struct expr_run *run, const struct expr_node *n);
+void run_array_add(struct expr_run *run, const struct expr_node *n); /* op: 0 behind, 1 before */
+void run_sort_list(struct expr_run *run, const struct expr_node *n); /* op: enum sort_op */
+void run_sequence(struct expr_run *run, const struct expr_node *n);
+void run_arrays_overlap(struct expr_run *run, const struct expr_node *n);
+
 /* run_text.c */
 void run_pad(struct expr_run *run, const struct expr_node *n); /* op: 0 left, 1 right */
 void run_repeat(struct expr_run *run, const struct expr_node *n);
@@ -287,6 +301,8 @@ void run_date_bin(struct expr_run *run, const struct expr_node *n); /* width, ti
 /* Number of a weekday's name, 0 Monday; -1: it is none. */
 int expr_weekday(const char *s, uint32_t len);
 
+enum array_op { ARRAY_DISTINCT, ARRAY_REMOVE, ARRAY_COMPACT };
+enum sort_op { SORT_UP, SORT_UP_NULLS_LAST, SORT_DOWN }; /* NULLs first, last, last */
 enum text_test { TEXT_STARTS, TEXT_ENDS, TEXT_CONTAINS };
 enum substring_op { SUBSTRING_FROM, SUBSTRING_LEFT, SUBSTRING_RIGHT };
 enum math_op { /* of doubles */

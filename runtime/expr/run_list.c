@@ -2,7 +2,7 @@
 /* Functions over lists. */
 #include <math.h>
 
-#include "expr/rows_private.h"
+#include "expr/list_private.h"
 
 void run_size(struct expr_run *run, const struct expr_node *n) {
   struct vec *v = run_vec(run, n);
@@ -14,29 +14,6 @@ void run_size(struct expr_run *run, const struct expr_node *n) {
     out[row] = a[row].cnt;
   }
   v->data = out;
-}
-
-/* Is element i of a list there? */
-static bool element_valid(struct expr_run *run, const struct mr_list *l, uint32_t i) {
-  if (!l->has_nulls) return true;
-  const uint64_t *valid =
-      (const uint64_t *)(const void *)(run->base + l->off) - mr_bitmap_words(l->cnt);
-  return mr_bit_get(valid, i);
-}
-
-/* Element i as the type of a column: a bool or code byte becomes what columns hold. */
-static struct mr_str element_str(struct expr_run *run, const struct expr_node *list,
-                                 const struct mr_list *l, uint32_t i) {
-  const uint8_t *data = run->base + l->off;
-  if (!list->codes) return ((const struct mr_str *)(const void *)data)[i];
-  uint32_t code = data[i], last = list->codes->cnt - 1;
-  return list->codes->views[code < last ? code : last];
-}
-static int64_t element_word(struct expr_run *run, const struct expr_node *list,
-                            const struct mr_list *l, uint32_t i) {
-  const uint8_t *data = run->base + l->off;
-  if (list->elem == MR_TYPE_BOOL) return data[i] != 0;
-  return ((const int64_t *)(const void *)data)[i];
 }
 
 /* Element x of cnt, counted from 1 less shift, below 0 from the end: its place counted from 1; 0:
@@ -73,23 +50,6 @@ void run_element(struct expr_run *run, const struct expr_node *n) {
   }
   run_nullify(run, n, none);
   v->data = v->out;
-}
-
-static bool element_is(struct expr_run *run, const struct expr_node *n, const struct mr_list *l,
-                       uint32_t i, const void *what, uint32_t row) {
-  const struct expr_node *list = n->args[0];
-  if (list->elem == MR_TYPE_STRING) {
-    struct mr_str s = element_str(run, list, l, i);
-    return mr_str_equal(&s, (const struct mr_str *)what + row, run->base);
-  }
-  int64_t x = element_word(run, list, l, i);
-  if (list->elem == MR_TYPE_BOOL) return x == mr_bit_get(what, row);
-  if (list->elem == MR_TYPE_DOUBLE) {
-    double d;
-    memcpy(&d, &x, 8);
-    return expr_double_key(d) == expr_double_key(((const double *)what)[row]);
-  }
-  return x == ((const int64_t *)what)[row];
 }
 
 /* true if found; else NULL if the list holds a NULL, as IN does. */

@@ -542,6 +542,14 @@ def found(values, compute):
     return compute(values) if values else None
 
 
+def overlap(a, b):
+    if a is None:
+        return None
+    if {v for v in a if v is not None} & {v for v in b if v is not None}:
+        return True
+    return None if a and b and (None in a or None in b) else False
+
+
 case("size(li)", lambda r: len(r.li))
 case("li[k]", lambda r: r.li[r.k - 1] if 1 <= r.k <= len(r.li) else
      r.li[r.k] if r.k < 0 and -r.k <= len(r.li) else None)
@@ -554,6 +562,32 @@ case("array_max(ls)", lambda r: found(r.ls, max))
 case("array_sum(li)", lambda r: found(r.li, sum))
 case("array_join(ls, ',')", lambda r: ",".join(v for v in r.ls if v is not None))
 case("array_join(li, u, '-')", lambda r: r.u.join("-" if v is None else str(v) for v in r.li))
+
+case("array(k, a)", lambda r: [r.k, r.a], strict=False)
+case("ARRAY[p, NOT p]", lambda r: [r.p, None if r.p is None else not r.p], strict=False)
+case("split(s, '[,. ]')", lambda r: re.split("[,. ]", r.s))
+case("split(s, 'a', 2)", lambda r: r.s.split("a", 1))
+case("split(s, '')", lambda r: list(r.s) or [""])
+case("regexp_extract_all(s, '(a)(.)?', 2)", lambda r: [m[2] or "" for m in re.finditer(
+    "(a)(.)?", r.s)])
+case("sequence(0, k)", lambda r: list(range(0, r.k + 1)) if r.k >= 0 else list(
+    range(0, r.k - 1, -1)))
+case("sequence(k, 3, 2)", lambda r: list(range(r.k, 4, 2)) if r.k <= 3 else ERROR)
+case("array_append(li, k)", lambda r: None if r.li is None else r.li + [r.k], strict=False)
+case("array_prepend(ls, s)", lambda r: None if r.ls is None else [r.s] + r.ls, strict=False)
+case("array_remove(li, k)", lambda r: [v for v in r.li if v is None or v != r.k])
+case("array_compact(ls)", lambda r: [v for v in r.ls if v is not None])
+case("array_distinct(li)", lambda r: list(dict.fromkeys(r.li)))
+case("array_sort(ls)", lambda r: sorted(r.ls, key=lambda v: (v is None, v or "")))
+case("sort_array(li)", lambda r: sorted(r.li, key=lambda v: (v is not None, v or 0)))
+case("sort_array(li, false)", lambda r: sorted(r.li, key=lambda v: (v is None, -(v or 0))))
+case("slice(li, k, 2)", lambda r: ERROR if r.k == 0 else [] if r.k < -len(r.li) else r.li[
+    (r.k - 1 if r.k > 0 else len(r.li) + r.k):][:2])
+case("arrays_overlap(li, array(k, 2))", lambda r: overlap(r.li, [r.k, 2]), strict=False)
+case("concat(li, li)", lambda r: r.li + r.li)
+case("reverse(ls)", lambda r: r.ls[::-1])
+case("array_join(split(upper(s) || ',' || t, ','), '|')",
+     lambda r: (upper(r.s) + "," + r.t).replace(",", "|"))
 
 # ---- choice
 

@@ -77,6 +77,13 @@ DUCKDB = [
     ("array_sum(li)", "list_sum(li)::BIGINT"),
     ("array_position(ls, 'b')", "coalesce(list_position(ls, 'b'), CASE WHEN ls IS NOT NULL "
                                 "THEN 0 END)"),
+    ("array_distinct(array_compact(array_sort(li)))", "list_sort(list_distinct(li))"),
+    ("slice(li, 2, 2)", "li[2:3]"),
+    ("array_append(li, 5)", "CASE WHEN li IS NOT NULL THEN list_append(li, 5) END"),
+    ("concat(li, li)", "CASE WHEN li IS NOT NULL THEN list_concat(li, li) END"),
+    ("reverse(li)", "list_reverse(li)"),
+    ("array(a, b)", "[a, b]"), ("sequence(1, abs(k) + 1)", "generate_series(1, abs(k) + 1)"),
+    ("s ILIKE 'A%'", SAME),
     ("array_join(ls, ',')", "CASE WHEN ls IS NOT NULL THEN coalesce(array_to_string("
                             "list_filter(ls, lambda v: v IS NOT NULL), ','), '') END"),
 ]
@@ -231,7 +238,18 @@ SPARK = [
     ("element_at(li, 2)", SAME), ("element_at(li, -1)", SAME), ("get(ls, 1)", SAME),
     ("array_contains(li, 2)", "array_contains(li, 2L)"), ("array_position(ls, 'b')", SAME),
     ("array_min(li)", SAME), ("array_max(ls)", SAME), ("array_join(ls, ',')", SAME),
-    ("array_join(ls, u, '?')", SAME), ("typeof(x)", SAME),
+    ("array_join(ls, u, '?')", SAME), ("typeof(x)", SAME), ("array(k, a)", SAME),
+    ("split(s, '[,. ]')", SAME), ("split(s, 'a', 2)", SAME),
+    ("split(left(s, 0) || 'xaay', 'a*')", SAME),
+    ("split(translate(s, '😀', ''), '')", SAME), ("regexp_extract_all(s, '(a)(.)?', 2)", SAME),
+    ("sequence(0, k)", SAME), ("sequence(k, 20, 3)", "sequence(k, 20L, 3L)"),
+    ("array_append(li, k)", SAME), ("array_prepend(ls, s)", SAME), ("array_remove(li, k)", SAME),
+    ("array_compact(ls)", SAME), ("array_distinct(li)", SAME), ("array_sort(ls)", SAME),
+    ("sort_array(li)", SAME), ("sort_array(li, false)", SAME),
+    ("slice(li, abs(k) + 1, 2)", "slice(li, CAST(abs(k) + 1 AS INT), 2)"),
+    ("slice(li, -2, 2)", SAME),
+    ("arrays_overlap(li, array(k, 2))", "arrays_overlap(li, array(k, 2L))"),
+    ("concat(li, li)", SAME), ("reverse(ls)", SAME), ("s ILIKE '%A%'", SAME),
 ]
 
 SPARK_TIMES = [
