@@ -266,7 +266,7 @@ MR_TEST(each_input_has_its_own_header) {
   MR_UNUSED_STATE;
   struct rig *r = open_rig(false);
   rig_open(r, 8, 1);
-  rig_run(r, "t,i\n" T ",1\r", 29, 7, 100);
+  rig_run(r, "t,i\n" T ",1\r", 27, 7, 100);
   assert_non_null(strstr(r->out, " i=1 "));
   rig_run(r, "\ni,t\n2," T "\n", 28, 7, 100);
   assert_non_null(strstr(r->out, "@5:3 t=" T_US));
