@@ -142,6 +142,11 @@ static enum mr_poll file_poll(struct mr_op_ctx *ctx) {
   return mr_reader_poll(&self->reader, ctx);
 }
 
+static bool file_replay(struct mr_op_ctx *ctx, struct mr_replay_lines *lines) {
+  struct file_source *self = ctx->self;
+  return mr_reader_replay(&self->reader, ctx, lines);
+}
+
 static void file_fini(struct mr_op_ctx *ctx) {
   struct file_source *self = ctx->self;
   if (!self->listed) return;
@@ -163,4 +168,5 @@ const struct mr_op mr_op_file_source = {
     .init = file_init,
     .poll = file_poll,
     .fini = file_fini,
+    .replay = file_replay,
 };

@@ -64,6 +64,7 @@ struct mr_reader {
   bool has_lines;   /* the decoder has not yet said that it wants more */
   bool bad;         /* a line is no row and has not been taken yet */
   struct mr_lines lines;
+  struct mr_lines replay; /* lines that came from outside */
   /* parts: files one after another, or what a followed file holds until it is cut or replaced */
   bool in_part;
   bool part_ended;        /* the lines hold the rest of the part */
@@ -95,6 +96,9 @@ int mr_reader_plan(struct mr_op_plan *p, const struct mr_reader_opts *opts);
 int mr_reader_init(struct mr_reader *reader, struct mr_op_ctx *ctx,
                    const struct mr_reader_conf *conf, struct mr_error *err);
 enum mr_poll mr_reader_poll(struct mr_reader *reader, struct mr_op_ctx *ctx);
+/* mr_op.replay */
+bool mr_reader_replay(struct mr_reader *reader, struct mr_op_ctx *ctx,
+                      struct mr_replay_lines *lines);
 /* After it the descriptor of a file may be closed. A read of a stream may still block;
  * mr_io_destroy ends it. */
 void mr_reader_fini(struct mr_reader *reader);

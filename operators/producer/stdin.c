@@ -47,6 +47,10 @@ static enum mr_poll stdin_poll(struct mr_op_ctx *ctx) {
   return mr_reader_poll(ctx->self, ctx);
 }
 
+static bool stdin_replay(struct mr_op_ctx *ctx, struct mr_replay_lines *lines) {
+  return mr_reader_replay(ctx->self, ctx, lines);
+}
+
 static void stdin_fini(struct mr_op_ctx *ctx) {
   mr_reader_fini(ctx->self);
 }
@@ -63,4 +67,5 @@ const struct mr_op mr_op_stdin = {
     .init = stdin_init,
     .poll = stdin_poll,
     .fini = stdin_fini,
+    .replay = stdin_replay,
 };

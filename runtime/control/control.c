@@ -119,8 +119,10 @@ static void answer_drain(struct mr_client *client, const struct mr_value *reques
     mr_client_say(client, "{\"ok\":true,\"exit\":0}");
 }
 
-static const struct mr_verb verbs[] = {
-    {"ping", answer_ping}, {"drain", answer_drain}, {"tap", mr_control_tap}};
+static const struct mr_verb verbs[] = {{"ping", answer_ping},
+                                       {"drain", answer_drain},
+                                       {"tap", mr_control_tap},
+                                       {"replay", mr_control_replay}};
 
 static void answer(struct mr_client *client) {
   const char *line;

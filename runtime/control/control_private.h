@@ -46,6 +46,7 @@ struct mr_verb {
 
 /* The verbs that have a file of their own. */
 void mr_control_tap(struct mr_client *client, const struct mr_value *request);
+void mr_control_replay(struct mr_client *client, const struct mr_value *request);
 
 /* Writes the last line: {"ok":false,"exit":N,"error":"..."}. */
 void mr_client_refuse(struct mr_client *client, int exit_code, const char *fmt, ...)

@@ -11,6 +11,7 @@
  *   {"verb":"drain","timeout_ns":5000000000} {"ok":true,"exit":0} or
  * {"ok":false,"exit":75,"error":..}
  *   {"verb":"tap","output":"severe"}        {"row":{...}} ... {"ok":true,"shown":20,...}, see tap.c
+ *   {"verb":"replay","node":"in","bytes":9} {"ok":true,"rows":1,"errors":0}, see replay.c
  *   {"verb":"nonsense"}                      {"ok":false,"exit":64,"error":"..."}
  *
  * After its last line the graph closes the connection, after that of `drain` when the process ends.

@@ -33,6 +33,7 @@
 MR_API_BEGIN
 
 struct mr_op_ctx;
+struct mr_replay_lines;
 struct mr_opt;
 struct mr_diags;
 struct mr_tree; /* tree.h: a value of the graph file */
@@ -162,6 +163,9 @@ struct mr_op {
   void (*snapshot)(struct mr_op_ctx *ctx, void *to);        /* reserved for checkpoints: NULL */
   void (*restore)(struct mr_op_ctx *ctx, const void *from); /* reserved for checkpoints: NULL */
   void (*fini)(struct mr_op_ctx *ctx); /* closes what init opened; also after a failed init */
+  /* Sources that decode lines, else NULL: takes lines in place of its own input, with the decoder
+   * as it stands, and emits one batch at most. True: all are taken (or refused). */
+  bool (*replay)(struct mr_op_ctx *ctx, struct mr_replay_lines *lines);
 };
 
 struct mr_op_table {

@@ -35,6 +35,17 @@ struct mr_counts {
   int64_t next_start_us, next_end_us;
 };
 
+/* Lines that are to be read once more, in place of a source's own input (mr_op.replay). */
+struct mr_replay_lines {
+  char *bytes; /* len of them; len + 64 bytes before and 4096 behind are the source's */
+  size_t len;
+  bool begun;            /* the source's: it has seen them */
+  bool ended;            /* the source's: they are all in its lines */
+  bool bad;              /* the source's: a line is no row and has not been taken yet */
+  uint64_t rows, errors; /* the source's: lines taken so far */
+  const char *refused;   /* the source's: why none can be taken; static text */
+};
+
 struct mr_op_ctx {
   void *self;       /* the instance's own struct: self_sz bytes */
   void *shared;     /* of all instances of the node: shared_sz bytes, zeroed; NULL: none */

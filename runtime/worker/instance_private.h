@@ -140,6 +140,17 @@ struct mr_outp { /* one output of an instance */
   bool whole;
 };
 
+/* Lines that are fed to a source from outside (replay.h). The worker owns them while they are
+ * TAKEN.
+ */
+enum mr_replay_state { MR_REPLAY_NONE, MR_REPLAY_OFFERED, MR_REPLAY_TAKEN, MR_REPLAY_DONE };
+struct mr_replay_slot {
+  _Atomic uint32_t state;
+  _Atomic uint32_t over; /* the source has ended: nothing is taken any more */
+  bool used;             /* somebody feeds lines; under the run's lock */
+  struct mr_replay_lines lines;
+};
+
 struct mr_need {        /* room that one item may use: */
   struct mr_send *send; /* one view on a link, or, when NULL, */
   struct mr_pool *pool; /* cnt batches */
@@ -201,7 +212,8 @@ struct mr_instance {
   uint64_t last_row_ns;
   bool source_idle, source_done, source_ended; /* done: it said END */
   bool source_flushed;                         /* its partition has reached the end of time */
-  uint64_t rows_left, rows_taken;              /* --count: this poll may take; taken so far */
+  struct mr_replay_slot replay;
+  uint64_t rows_left, rows_taken; /* --count: this poll may take; taken so far */
 
   /* error rows */
   const uint64_t *reject_rows;
@@ -261,6 +273,10 @@ void mr_instance_note_frontier(struct mr_instance *inst, uint32_t in, uint32_t p
 /* True when one view can be emitted on each output: direct readers are idle, links and pools have
  * room. */
 bool mr_instance_ready(struct mr_instance *inst);
+/* Whether lines were handed to the source from outside; then they are taken before its own input.
+ */
+bool mr_instance_replays(struct mr_instance *inst);
+void mr_instance_replay(struct mr_instance *inst);
 /* The source's partition is silent: readers leave it out of the minimum. The instance is idle. */
 void mr_instance_idle_source(struct mr_instance *inst);
 /* Ends a source: what is said of its partition, then the end goes on. */

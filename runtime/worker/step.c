@@ -621,6 +621,8 @@ enum mr_poll mr_instance_poll(struct mr_instance *inst) {
   inst->worker->call_cnt++;
   if (inst->error_batch)
     mr_instance_reject_flush(inst);
+  else if (mr_instance_replays(inst))
+    mr_instance_replay(inst);
   else
     result = inst->op->poll(ctx);
   inst->worker->call_cnt--;
@@ -644,6 +646,8 @@ void mr_instance_end_source(struct mr_instance *inst, enum mr_source_end how) {
   int64_t us = how == MR_SOURCE_FLUSH ? MR_TIME_MAX : inst->source_frontier_us;
   inst->source_ended = true;
   inst->source_flushed = how == MR_SOURCE_FLUSH;
+  /* release: pairs with the acquire in is_over of replay.c */
+  atomic_store_explicit(&inst->replay.over, 1, memory_order_release);
   inst->source_idle |= idle;
   set_source_time(inst, MR_ITEM_END, us, idle);
   set_phase(inst, MR_PHASE_START);

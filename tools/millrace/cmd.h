@@ -31,6 +31,7 @@ struct mr_cmd {
 /* One per line. */
 extern const struct mr_cmd mr_cmd_bench;
 extern const struct mr_cmd mr_cmd_completion;
+extern const struct mr_cmd mr_cmd_dlq;
 extern const struct mr_cmd mr_cmd_doctor;
 extern const struct mr_cmd mr_cmd_drain;
 extern const struct mr_cmd mr_cmd_explain;
