@@ -185,6 +185,12 @@ double mr_plain_clz_ns(uint64_t n, uint64_t seed);
 #define MR_SAMPLE_VALUES 65536u
 int64_t *mr_plain_sample_values(uint64_t seed);
 
+/* --- a HyperLogLog ------------------------------------------------------------------------------
+ */
+
+/* Adds all values to one sketch of 512 registers, which is cleared first. */
+void mr_plain_hll(const int64_t *values, uint64_t rows, uint8_t registers[512]);
+
 #ifdef __cplusplus
 }
 #endif

@@ -46,6 +46,7 @@ extern const struct mr_bench mr_bench_hello, mr_bench_hello_memory;
 
 /* Columns in memory. stats_*: batches of bench->arg rows. */
 extern const struct mr_bench mr_bench_filter, mr_bench_expression;
+extern const struct mr_bench mr_bench_hll_add;
 extern const struct mr_bench mr_bench_stats_1, mr_bench_stats_32, mr_bench_stats_1024;
 
 #endif

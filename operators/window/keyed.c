@@ -31,6 +31,7 @@ int mr_keyed_init(struct mr_keyed *k, struct mr_op_ctx *ctx, const struct mr_key
   rc = mr_space_init(&k->space, ctx->region_rw, &plan->keys, &plan->folds, plan->max_state,
                      plan->max_keys, "state", err);
   if (rc) return rc;
+  k->space.kernels = k->kernels;
   mr_key_batch_init(&k->keys, ctx->arena, &plan->keys, k->kernels, ctx->region->base);
   k->can_tally = mr_tally_possible(&k->space);
   if (emit != MR_EMIT_FINAL && !ctx->node->op_plan.every_us)

@@ -102,6 +102,7 @@ static int set_func(struct maker *m, uint32_t c, struct mr_fold *fold) {
   case MR_AGG_LAST: fold->func = MR_FOLD_LAST; break;
   case MR_AGG_COLLECT_LIST: fold->func = MR_FOLD_LIST; break;
   case MR_AGG_COLLECT_SET: fold->func = MR_FOLD_SET; break;
+  case MR_AGG_APPROX_COUNT_DISTINCT: fold->func = MR_FOLD_HLL; break;
   default: return not_yet(m, c, mr_agg_name(call->func));
   }
   return MR_OK;
@@ -134,6 +135,8 @@ static int make_call(struct maker *m, uint32_t c) {
     out->filter_idx = m->plan->inner_expr_cnt;
     keep_expr(m, out->filter);
   }
+  bool few = fold->has_arg && (fold->arg.codes || fold->arg.type == MR_TYPE_BOOL);
+  if (fold->func == MR_FOLD_HLL && few) fold->func = MR_FOLD_DISTINCT; /* a bitmap: exact */
   fold->maybe_null = out->filter || (out->arg && out->arg->field.optional);
   struct mr_expr_errors errors;
   mr_expr_errors_init(&errors, p->arena);

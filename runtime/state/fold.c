@@ -45,6 +45,7 @@ static uint32_t state_sz(const struct mr_fold *f) {
   case MR_FOLD_FIRST:
   case MR_FOLD_LAST: return sizeof(struct mr_fold_pick);
   case MR_FOLD_LIST: return sizeof(struct mr_fold_chain);
+  case MR_FOLD_HLL: return sizeof(struct mr_hll);
   default: return is_small(f) ? MR_FOLD_CODES_WORDS * 8 : sizeof(struct mr_fold_chain);
   }
 }
@@ -408,6 +409,63 @@ static void add_sets(const struct adder *a) {
   }
 }
 
+/* ---- sketches ---- */
+
+static void hash_values(const struct adder *a, uint64_t *hashes) {
+  const int64_t *v = a->in->data;
+  const struct mr_str *s = a->in->data;
+  if (a->f->phys == MR_PHYS_STR) {
+    for (uint32_t i = 0; i < a->cnt; i++)
+      hashes[i] = mr_hash_bytes(mr_str_data(&s[a->rows[i]], a->space->base), s[a->rows[i]].len);
+  } else if (a->f->is_double) {
+    for (uint32_t i = 0; i < a->cnt; i++)
+      hashes[i] = mr_hll_hash((uint64_t)value_of(a, a->rows[i]).i);
+  } else {
+    for (uint32_t i = 0; i < a->cnt; i++) hashes[i] = mr_hll_hash((uint64_t)v[a->rows[i]]);
+  }
+}
+
+/* Sketches of more groups than this do not stay in the cache, and are worth a prefetch. */
+#define HLL_FETCH_ROWS 512u
+
+static void fetch_sketches(const struct adder *a, const uint64_t *hashes) {
+  for (uint32_t i = 0; i < a->cnt; i++) {
+    const struct mr_hll *hll = AT(i, struct mr_hll);
+    uint32_t at = hll->dense ? mr_hll_register(hashes[i]) : 0;
+    __builtin_prefetch((uint8_t *)mr_store_at(&a->space->store, hll->ref) + at);
+  }
+}
+
+static void add_hashes(const struct adder *a) {
+  uint64_t hashes[MR_BATCH_ROWS];
+  hash_values(a, hashes);
+  if (a->table->row_cnt > HLL_FETCH_ROWS) fetch_sketches(a, hashes);
+  for (uint32_t i = 0; i < a->cnt; i++) {
+    if (mr_hll_add(&a->space->store, &a->table->slots, AT(i, struct mr_hll), hashes[i])) continue;
+    a->space->full = true;
+    return;
+  }
+}
+
+static void add_hlls(const struct adder *a) {
+  struct mr_store *store = &a->space->store;
+  const struct mr_state_kernels *kernels = a->space->kernels;
+  if (!kernels || a->f->phys != MR_PHYS_W8 || a->f->is_double ||
+      a->table->row_cnt > HLL_FETCH_ROWS) {
+    add_hashes(a);
+    return;
+  }
+  const int64_t *v = a->in->data;
+  for (uint32_t i = 0; i < a->cnt; i++) { /* from one sketch that is a set to the next */
+    i = kernels->hll(store->mem, (void *const *)a->state, a->f->off, v, a->rows, i, a->cnt);
+    if (i == a->cnt) return;
+    uint64_t hash = mr_hll_hash((uint64_t)v[a->rows[i]]);
+    if (mr_hll_add(store, &a->table->slots, AT(i, struct mr_hll), hash)) continue;
+    a->space->full = true;
+    return;
+  }
+}
+
 /* ---- all folds ---- */
 
 static void note_values(const struct adder *a) {
@@ -434,6 +492,7 @@ static void add_fold(const struct adder *a) {
   case MR_FOLD_FIRST:
   case MR_FOLD_LAST: add_picks(a); return;
   case MR_FOLD_LIST: add_lists(a); break;
+  case MR_FOLD_HLL: add_hlls(a); break;
   default: add_sets(a); break;
   }
   note_values(a);

@@ -15,6 +15,7 @@
  *   collect_list              16   a chain of pieces, in order of arrival
  *   collect_set, distinct 16, 32   a chain of members, in order of arrival; of codes and bools a
  * bitmap
+ *   approx_count_distinct      8   a sketch (hll.h)
  *
  * sum, avg, min, max, first and last of no value are NULL: a bit of the row says so where that can
  * be. */
@@ -37,7 +38,8 @@ enum mr_fold_func {
   MR_FOLD_LAST,
   MR_FOLD_LIST,
   MR_FOLD_SET,
-  MR_FOLD_DISTINCT /* count(DISTINCT x) */
+  MR_FOLD_DISTINCT, /* count(DISTINCT x) */
+  MR_FOLD_HLL       /* approx_count_distinct(x); of codes and bools use MR_FOLD_DISTINCT */
 };
 
 struct mr_fold {

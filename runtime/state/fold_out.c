@@ -215,6 +215,10 @@ uint32_t mr_fold_column(const struct mr_space *space, const struct mr_fold *fold
   case MR_FOLD_DISTINCT:
     for (uint32_t i = 0; i < cnt; i++) ((uint64_t *)out->data)[i] = members_of(r, i);
     break;
+  case MR_FOLD_HLL:
+    for (uint32_t i = 0; i < cnt; i++)
+      ((uint64_t *)out->data)[i] = mr_hll_estimate(&space->store, AT(i, struct mr_hll));
+    break;
   case MR_FOLD_LIST:
   case MR_FOLD_SET:
     for (uint32_t i = 0; i < cnt; i++)

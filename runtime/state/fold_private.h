@@ -5,6 +5,7 @@
 /* How aggregates lie in a row; shared by what adds to them and what reads them. */
 
 #include "base/bits.h"
+#include "state/hll.h"
 #include "state/table.h"
 
 struct mr_fold_sum { /* 128 bits, two's complement */

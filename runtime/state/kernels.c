@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "state/hll.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -101,6 +102,17 @@ static void keys16(const uint8_t *const *codes, const uint32_t *mul, uint32_t cn
 
 static void tags(const uint64_t *restrict keys, uint32_t *restrict out, uint32_t words) {
   for (uint32_t i = 0; i < words * 64; i++) out[i] = (uint32_t)(mr_hash_u64(keys[i]) >> 32) | 1;
+}
+
+static uint32_t hll(uint8_t *mem, void *const *state, uint32_t off, const int64_t *values,
+                    const uint16_t *rows, uint32_t from, uint32_t cnt) {
+  for (uint32_t i = from; i < cnt; i++) {
+    const struct mr_hll *h = (const void *)((uint8_t *)state[i] + off);
+    uint64_t hash = mr_hll_hash((uint64_t)values[rows[i]]);
+    if (!h->dense) return i;
+    mr_hll_raise(mem + (uint64_t)h->ref * MR_STORE_UNIT, hash);
+  }
+  return cnt;
 }
 
 /* ---- rows ---- */
@@ -311,6 +323,7 @@ const struct mr_state_kernels *JOIN(mr_state_kernels_, MR_ISA)(void) {
                                                   .within = within,
                                                   .null_codes = null_codes,
                                                   .bit_codes = bit_codes,
-                                                  .tags = tags};
+                                                  .tags = tags,
+                                                  .hll = hll};
   return &kernels;
 }

@@ -42,6 +42,11 @@ struct mr_state_kernels {
   void (*bit_codes)(const uint64_t *bits, uint8_t *out, uint32_t words);
   /* out[i] = mr_index_tag(mr_hash_u64(keys[i])) */
   void (*tags)(const uint64_t *keys, uint32_t *out, uint32_t words);
+  /* Adds values[rows[i]] to the sketch (struct mr_hll) at `off` of state[i], for i from `from` on,
+   * while sketches have registers; returns the first i that has none, or cnt. mem: where reference
+   * 0 of the store would be. */
+  uint32_t (*hll)(uint8_t *mem, void *const *state, uint32_t off, const int64_t *values,
+                  const uint16_t *rows, uint32_t from, uint32_t cnt);
 };
 
 const struct mr_state_kernels *mr_state_kernels_of(enum mr_isa isa);

@@ -58,7 +58,8 @@ struct mr_space {
   struct mr_store store;
   const struct mr_keys *keys;
   const struct mr_folds *folds;
-  const uint8_t *base; /* of the region */
+  const struct mr_state_kernels *kernels; /* set by who knows the machine; NULL: plain loops */
+  const uint8_t *base;                    /* of the region */
   uint32_t row_sz;
   uint64_t key_cnt, key_max; /* rows in all tables; 0: no bound */
   bool full;                 /* an aggregate found no room: what was let in could not be kept */

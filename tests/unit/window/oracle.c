@@ -33,6 +33,8 @@ static const struct column columns[] = {
     {"ns", "collect_list(name)"},
     {"set", "collect_set(v)"},
     {"dn", "count(DISTINCT name)"},
+    {"ad", "approx_count_distinct(name)"},
+    {"ac", "approx_count_distinct(city)"},
     {"len", "window_end - window_start"},
     {"twice", "count(*) + count(*)"},
 };
@@ -76,6 +78,12 @@ static void list_text(const char *name, const struct group *g, char *out) {
       at += sprintf(out + at, "%s%lld", sep, (long long)r->v);
   }
   sprintf(out + at, "]");
+}
+
+static uint32_t city_cnt(const struct group *g) {
+  uint32_t seen = 0;
+  for (uint32_t i = 0; i < g->cnt; i++) seen |= 1u << g->rows[i].city;
+  return (uint32_t)__builtin_popcount(seen);
 }
 
 /* The value of a column over a group's rows, in their order of arrival. */
@@ -151,8 +159,10 @@ static void value_text(const char *name, const struct query *q, const struct gro
   else if (!strcmp(name, "cs") || !strcmp(name, "vs") || !strcmp(name, "ns") ||
            !strcmp(name, "set"))
     list_text(name, g, out);
-  else if (!strcmp(name, "dn"))
+  else if (!strcmp(name, "dn") || !strcmp(name, "ad"))
     int_text(out, false, dn);
+  else if (!strcmp(name, "ac"))
+    int_text(out, false, city_cnt(g));
   else if (!strcmp(name, "len"))
     int_text(out, false, q->size_us);
   else if (!strcmp(name, "twice"))
