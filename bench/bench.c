@@ -24,7 +24,7 @@ const struct mr_bench *const mr_bench_table[] = {
     &mr_bench_stats_1,     &mr_bench_stats_32,     &mr_bench_stats_1024, &mr_bench_linear,
     &mr_bench_sample_cost, &mr_bench_ring,         &mr_bench_filter,     &mr_bench_expression,
     &mr_bench_hello,       &mr_bench_hello_memory, &mr_bench_exchange_4, &mr_bench_exchange_16,
-    &mr_bench_hll_add,
+    &mr_bench_hll_add,     &mr_bench_csv_duckdb,
 };
 const size_t mr_bench_cnt = sizeof mr_bench_table / sizeof mr_bench_table[0];
 

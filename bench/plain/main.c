@@ -106,7 +106,7 @@ static void ndjson(const char *dir, uint64_t events) {
   uint64_t bytes = 0, read = 0;
   snprintf(path, sizeof path, "%.400s/city-%llu.ndjson", dir, (unsigned long long)events);
   snprintf(out, sizeof out, "%.400s/city-plain.ndjson", dir);
-  if (mr_city_file_make(path, seed, events, &bytes) != MR_OK) {
+  if (mr_city_file_make(path, MR_CITY_NDJSON, seed, events, &bytes) != MR_OK) {
     fprintf(stderr, "cannot write %s\n", path);
     return;
   }

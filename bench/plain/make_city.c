@@ -25,7 +25,22 @@ static bool made_already(const char *path, const char *side, uint64_t seed, uint
   return (uint64_t)st.st_size == b;
 }
 
-int mr_city_file_make(const char *path, uint64_t seed, uint64_t rows, uint64_t *bytes) {
+static int put_event(FILE *f, enum mr_city_text text, const struct mr_city_event *e,
+                     const char *time) {
+  const char *severity = mr_city_severities[e->severity], *about = description[e->event_type];
+  const char *quote = strchr(about, ',') ? "\"" : "";
+  if (text == MR_CITY_CSV)
+    return fprintf(f, "%s,%s,%s,%s%s %s%s,%s\n", mr_city_names[e->city], severity, time, quote,
+                   severity, about, quote, mr_city_types[e->event_type]);
+  return fprintf(f,
+                 "{\"city\":\"%s\",\"severity\":\"%s\",\"timestamp\":\"%s\",\"description\":"
+                 "\"%s %s\",\"event_type\":\"%s\"}\n",
+                 mr_city_names[e->city], severity, time, severity, about,
+                 mr_city_types[e->event_type]);
+}
+
+int mr_city_file_make(const char *path, enum mr_city_text kind, uint64_t seed, uint64_t rows,
+                      uint64_t *bytes) {
   char side[4096];
   if ((size_t)snprintf(side, sizeof side, "%s.made", path) >= sizeof side) return MR_ERR_IO;
   if (made_already(path, side, seed, rows, bytes)) return MR_OK;
@@ -35,6 +50,8 @@ int mr_city_file_make(const char *path, uint64_t seed, uint64_t rows, uint64_t *
   char text[32] = "";
   time_t last = -1;
   *bytes = 0;
+  if (kind == MR_CITY_CSV)
+    *bytes = (uint64_t)fprintf(f, "city,severity,timestamp,description,event_type\n");
   for (uint64_t k = 0; k < rows; k++) {
     struct mr_city_event e = mr_city_event_at(seed, k);
     time_t second = (time_t)(e.ts_us / 1000000);
@@ -44,12 +61,7 @@ int mr_city_file_make(const char *path, uint64_t seed, uint64_t rows, uint64_t *
       strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
       last = second;
     }
-    const char *severity = mr_city_severities[e.severity];
-    int n = fprintf(f,
-                    "{\"city\":\"%s\",\"severity\":\"%s\",\"timestamp\":\"%s\",\"description\":"
-                    "\"%s %s\",\"event_type\":\"%s\"}\n",
-                    mr_city_names[e.city], severity, text, severity, description[e.event_type],
-                    mr_city_types[e.event_type]);
+    int n = put_event(f, kind, &e, text);
     if (n < 0) break;
     *bytes += (uint64_t)n;
   }

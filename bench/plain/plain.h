@@ -115,13 +115,18 @@ mr_ysb_fn *mr_plain_ysb_branchy(enum mr_isa isa);
 /* Each event first written as a row of 64 bytes into a block of 1,024, then read from it. */
 mr_ysb_fn *mr_plain_ysb_rows(enum mr_isa isa);
 
-/* --- NDJSON city file ------------------------------------------------------------------------- */
+/* --- city files ------------------------------------------------------------------------------- */
 
-/* Writes `rows` events from number 0 on, one JSON line each (about 150 bytes; keys city, severity,
- * timestamp, description, event_type; times in whole seconds), unless path is already such a file
- * of the same seed and rows (by size and a side file PATH.made). *bytes takes its size. 0 or
- * MR_ERR_IO. */
-int mr_city_file_make(const char *path, uint64_t seed, uint64_t rows, uint64_t *bytes);
+enum mr_city_text {
+  MR_CITY_NDJSON, /* about 150 bytes a line */
+  MR_CITY_CSV     /* about 90 bytes a row, with a header; every fourth description is in quotes */
+};
+
+/* Writes `rows` events from number 0 on, a line each (keys city, severity, timestamp, description,
+ * event_type; times in whole seconds), unless path is already such a file of the same seed and rows
+ * (by size and a side file PATH.made). *bytes takes its size. 0 or MR_ERR_IO. */
+int mr_city_file_make(const char *path, enum mr_city_text text, uint64_t seed, uint64_t rows,
+                      uint64_t *bytes);
 
 /* Reads path with pread into a reused buffer of 4 MiB, simdjson on-demand (iterate_many), keeps
  * severity high or critical, counts per (5 min, city, event_type), writes one line per group to

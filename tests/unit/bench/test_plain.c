@@ -121,7 +121,7 @@ MR_TEST(the_ndjson_loop_counts_what_the_columns_of_the_same_seed_hold) {
   uint64_t bytes = 0, events = 0, lines = 0;
   snprintf(in, sizeof in, "%s", temp_path("in.ndjson"));
   snprintf(out, sizeof out, "%s", temp_path("out.ndjson"));
-  assert_int_equal(mr_city_file_make(in, SEED, rows, &bytes), MR_OK);
+  assert_int_equal(mr_city_file_make(in, MR_CITY_NDJSON, SEED, rows, &bytes), MR_OK);
   assert_true(bytes > rows * 100);
   int rc = mr_plain_ndjson(in, out, &events);
   if (rc == MR_ERR_STATE) skip();
