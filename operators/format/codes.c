@@ -42,52 +42,59 @@ static uint32_t fill(struct mr_codes *codes) {
   return moved;
 }
 
-/* The text with its quote, as far as eight bytes go. */
-static uint64_t first_word(const struct mr_enum *texts, uint32_t c) {
+/* The text and its end, `end_len` quotes, as far as eight bytes go. */
+static uint64_t first_word(const struct mr_enum *texts, uint32_t c, uint32_t end_len) {
   char quoted[8] = {0};
   uint32_t len = texts->lens[c] < 8 ? texts->lens[c] : 8;
   memcpy(quoted, texts->texts[c], len);
-  if (len < 8) quoted[len] = '"';
+  if (len < 8 && end_len) quoted[len] = '"';
   return mr_scan_load8(quoted);
 }
 
-/* Puts the texts into their places in the table of codes->mask + 1; false: two have the same. Empty
- * places hold a newline, which no line has. */
-static bool fill_quick(const struct mr_codes *codes, struct mr_codes_quick *table) {
-  memset(table, 0, (codes->mask + 1) * sizeof *table);
-  for (uint32_t i = 0; i <= codes->mask; i++) {
-    table[i].text[0] = '\n';
-    table[i].mask[0] = 0xff;
+/* Puts the texts into their places in the table of cnt; false: two have the same. Empty places hold
+ * a newline, which no text has that is looked for here, and a length that no text has. */
+static bool fill_quick(const struct mr_codes *codes, const struct mr_codes_table *table,
+                       struct mr_codes_quick *quick, uint32_t cnt, uint32_t end_len) {
+  memset(quick, 0, cnt * sizeof *quick);
+  for (uint32_t i = 0; i < cnt; i++) {
+    quick[i].text[0] = '\n';
+    quick[i].mask[0] = 0xff;
+    quick[i].len = UINT8_MAX;
   }
   for (uint32_t c = 0; c < codes->texts->cnt; c++) {
-    uint64_t low = first_word(codes->texts, c) & codes->quick_bytes;
-    struct mr_codes_quick *q = &table[low * codes->quick_factor >> codes->quick_shift];
+    uint64_t low = first_word(codes->texts, c, end_len) & table->bytes;
+    struct mr_codes_quick *q = &quick[low * table->factor >> table->shift];
     uint32_t len = codes->texts->lens[c];
-    if (q->len) return false;
+    if (q->len != UINT8_MAX) return false;
+    memset(q->text, 0, sizeof q->text);
     memcpy(q->text, codes->texts->texts[c], len);
-    q->text[len] = '"';
-    memset(q->mask, 0xff, len + 1);
+    memset(q->mask, 0, sizeof q->mask);
+    memset(q->mask, 0xff, len + end_len);
+    if (end_len) q->text[len] = '"';
     q->code = (uint8_t)c;
-    q->len = (uint8_t)(len + 1);
+    q->len = (uint8_t)(len + end_len);
   }
   return true;
 }
 
-/* Of one_of with short texts that need no escape. */
-static void make_quick(struct mr_codes *codes, struct mr_arena *arena) {
+/* Of one_of with short texts. */
+static void make_quick(const struct mr_codes *codes, struct mr_arena *arena,
+                       struct mr_codes_table *table, uint32_t end_len) {
   uint32_t least = SHORT_MAX;
   for (uint32_t c = 0; c < codes->texts->cnt; c++) {
     if (codes->texts->lens[c] > SHORT_MAX) return;
     if (codes->texts->lens[c] < least) least = codes->texts->lens[c];
   }
-  codes->quick_bytes = least >= 7 ? UINT64_MAX : (UINT64_C(1) << (least + 1) * 8) - 1;
-  codes->quick_shift = codes->shift;
-  struct mr_codes_quick *table =
+  uint32_t bytes = least + end_len;
+  if (!bytes) return;
+  table->bytes = bytes >= 8 ? UINT64_MAX : (UINT64_C(1) << bytes * 8) - 1;
+  table->shift = codes->shift;
+  struct mr_codes_quick *quick =
       mr_arena_alloc(arena, (codes->mask + 1) * sizeof(struct mr_codes_quick));
   for (uint32_t i = 0; i < TRIES; i++) {
-    codes->quick_factor = mr_rng_at(2, i) | 1;
-    if (!fill_quick(codes, table)) continue;
-    codes->quick = table;
+    table->factor = mr_rng_at(2, i) | 1;
+    if (!fill_quick(codes, table, quick, codes->mask + 1, end_len)) continue;
+    table->texts = quick;
     return;
   }
 }
@@ -116,7 +123,8 @@ struct mr_codes *mr_codes_create(struct mr_arena *arena, const struct mr_enum *t
   }
   codes->factor = best;
   fill(codes);
-  if (codes->plain) make_quick(codes, arena);
+  make_quick(codes, arena, &codes->bare, 0);
+  if (codes->plain) make_quick(codes, arena, &codes->quoted, 1);
   return codes;
 }
 

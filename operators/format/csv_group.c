@@ -50,7 +50,7 @@ static uint32_t row_begin(const struct mr_csv_group *g, uint32_t i, uint32_t cel
 
 /* The row's length without its line end. */
 static uint32_t row_len(const struct mr_csv_group *g, uint32_t i, uint32_t cell_cnt) {
-  uint32_t from = row_begin(g, i, cell_cnt), to = g->row_end[i];
+  uint32_t from = row_begin(g, i, cell_cnt), to = row_begin(g, i + 1, cell_cnt) - 1;
   return to - from - (to > from && g->text[to] == '\n' && g->text[to - 1] == '\r');
 }
 
@@ -59,7 +59,7 @@ static void cut(struct mr_csv *csv, uint32_t max_line) {
   struct mr_csv_group *g = &csv->group;
   const uint32_t cells = csv->cell_cnt;
   if (!g->row_cnt) return;
-  uint32_t end = g->row_end[g->row_cnt - 1];
+  uint32_t end = row_begin(g, g->row_cnt, cells) - 1;
   bool utf8 = g->high && !mr_utf8_valid(g->text, end);
   if (!utf8 && end <= max_line && cells > 1) return;
   for (uint32_t i = 0; i < g->row_cnt; i++) {

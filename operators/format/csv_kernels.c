@@ -101,13 +101,16 @@ INLINE uint64_t parity(uint64_t x) {
   return x ^ x << 32;
 }
 
-/* Writes base + the places of the bits to out; entries behind them are overwritten, at most 8. */
+/* Writes base + the places of the bits to out; entries behind them are overwritten, at most 6. */
 INLINE void put_places(uint32_t *out, uint64_t bits, uint32_t cnt, uint32_t base) {
-  for (uint32_t i = 0; i < 4; i++, bits &= bits - 1) out[i] = base + mr_scan_low_bit(bits);
-  if (__builtin_expect(cnt <= 4, 1)) return;
-  for (uint32_t i = 4; i < 8; i++, bits &= bits - 1) out[i] = base + mr_scan_low_bit(bits);
-  for (uint32_t i = 8; i < cnt; i++, bits &= bits - 1) out[i] = base + mr_scan_low_bit(bits);
+  for (uint32_t i = 0; i < 6; i++, bits &= bits - 1) out[i] = base + mr_scan_low_bit(bits);
+  if (__builtin_expect(cnt <= 6, 1)) return;
+  for (uint32_t i = 6; i < cnt; i++, bits &= bits - 1) out[i] = base + mr_scan_low_bit(bits);
 }
+
+struct seen { /* bits that were set anywhere */
+  uint64_t high, crlf, doubled, newlines;
+};
 
 struct edge {      /* what the next 64 bytes have to know */
   uint64_t inside; /* all bits: inside quotes */
@@ -116,50 +119,57 @@ struct edge {      /* what the next 64 bytes have to know */
 };
 
 /* Bytes other than newlines that the marks do not tell apart: \r\n, \r alone, NUL, above 0x7f. */
-INLINE void look_rare(struct mr_csv_group *g, const char *p, uint64_t rare, struct marks *m,
+INLINE void look_rare(struct seen *seen, const char *p, uint64_t rare, struct marks *m,
                       uint64_t *bad, uint64_t *crlf) {
-  uint64_t cr = 0, nul = 0, high = 0;
+  uint64_t cr = 0, nul = 0;
   for (; rare; rare &= rare - 1) {
     uint32_t i = (uint32_t)__builtin_ctzll(rare);
     cr |= (uint64_t)(p[i] == '\r') << i;
     nul |= (uint64_t)(p[i] == 0) << i;
-    high |= (uint64_t)((signed char)p[i] < 0) << i;
+    seen->high |= (signed char)p[i] < 0;
   }
   /* the newline behind the data counts: what follows a last \r is not known yet */
   *crlf = cr & (m->newline >> 1 | (uint64_t)(p[64] == '\n') << 63);
   *bad = nul;
   m->newline |= cr & ~*crlf;
-  g->high |= high != 0;
 }
 
-/* Ends of cells and of rows among 64 bytes, of which `valid` are there; *bad: the first bytes that
- * do not fit what is thought of the quotes. */
-INLINE void find_ends(struct mr_csv_group *g, const char *p, struct marks m, uint64_t valid,
-                      struct edge *e, uint64_t *ends, uint64_t *rows, uint64_t *bad) {
-  uint64_t crlf = 0, nul = 0, rare = m.rare & valid & ~m.newline & ~m.delimiter;
-  if (__builtin_expect(rare != 0, 0)) look_rare(g, p, rare, &m, &nul, &crlf);
-  m.quote &= valid;
-  m.newline &= valid;
+/* Ends of cells and of rows among the 64 bytes at p; *bad: the first bytes that do not fit what is
+ * thought of the quotes. */
+INLINE void find_ends(struct seen *seen, const char *p, struct marks m, struct edge *e,
+                      uint64_t *ends, uint64_t *rows, uint64_t *bad) {
+  uint64_t crlf = 0, nul = 0, rare = m.rare & ~m.newline & ~m.delimiter;
+  if (__builtin_expect(rare != 0, 0)) look_rare(seen, p, rare, &m, &nul, &crlf);
   uint64_t inside = parity(m.quote) ^ e->inside;
   uint64_t open = m.quote & inside, close = m.quote & ~inside;
-  *ends = ((m.delimiter & valid) | m.newline) & ~inside;
+  *ends = (m.delimiter | m.newline) & ~inside;
   *rows = m.newline & ~inside;
   uint64_t before = (*ends | close) << 1 | e->opens;
   uint64_t behind = close << 1 | e->closed;
-  *bad = (nul | (open & ~before) | (behind & ~(*ends | m.quote | crlf))) & valid;
-  g->doubled |= (open & behind) != 0;
-  g->newlines |= ((m.newline | crlf) & inside) != 0;
-  g->crlf |= (crlf & ~inside) != 0;
+  *bad = nul | (open & ~before) | (behind & ~(*ends | m.quote | crlf));
+  seen->doubled |= open & behind;
+  seen->newlines |= (m.newline | crlf) & inside;
+  seen->crlf |= crlf & ~inside;
   e->inside = (uint64_t)((int64_t)inside >> 63);
   e->opens = (*ends | close) >> 63;
   e->closed = close >> 63;
 }
 
-/* How many of the rows have cell_cnt cells. */
-INLINE uint32_t count_rows(const struct mr_csv_group *g, uint32_t rows, uint32_t cell_cnt) {
-  for (uint32_t i = 0; i < rows; i++)
-    if (g->sep[(size_t)(i + 1) * cell_cnt] != g->row_end[i]) return i;
+/* How many of the rows have cell_cnt cells, where some may not. */
+static uint32_t count_rows(const struct mr_csv_group *g, uint32_t rows, uint32_t cell_cnt) {
+  for (uint32_t i = 0; i < rows; i++) {
+    const uint32_t *sep = g->sep + (size_t)i * cell_cnt + 1;
+    for (uint32_t k = 0; k < cell_cnt; k++)
+      if ((g->text[sep[k]] == '\n' || g->text[sep[k]] == '\r') != (k + 1 == cell_cnt)) return i;
+  }
   return rows;
+}
+
+/* Whether the last cells of the rows end with their lines. */
+INLINE bool end_well(const struct mr_csv_group *g, uint32_t rows, uint32_t cell_cnt) {
+  bool well = true;
+  for (uint32_t i = 1; i <= rows; i++) well &= g->text[g->sep[(size_t)i * cell_cnt]] == '\n';
+  return well;
 }
 
 static void find(struct mr_csv *csv, struct mr_csv_group *g, const char *p, const char *end,
@@ -167,32 +177,40 @@ static void find(struct mr_csv *csv, struct mr_csv_group *g, const char *p, cons
   const struct signs signs = make_signs(csv->quote, csv->delimiter);
   const uint64_t quotes = csv->quote ? UINT64_MAX : 0;
   const uint32_t len = end - p < INT32_MAX ? (uint32_t)(end - p) : INT32_MAX;
+  const uint32_t sep_max =
+      row_max * csv->cell_cnt < MR_CSV_SEPS ? row_max * csv->cell_cnt : MR_CSV_SEPS;
   struct edge e = {0, 1, 0};
-  uint32_t seps = 1, rows = 0;
-  uint64_t bad = 0;
-  g->text = p;
-  g->high = g->crlf = g->doubled = g->newlines = false;
+  struct seen seen = {0, 0, 0, 0};
+  uint32_t seps = 1, rows = 0, off = 0;
+  uint64_t bad = 0, ends, row_ends = 0;
   g->sep[0] = UINT32_MAX;
-  for (uint32_t off = 0; off < len && rows < row_max && seps <= MR_CSV_SEPS && !bad; off += 64) {
-    uint64_t valid = len - off >= 64 ? UINT64_MAX : (UINT64_C(1) << (len - off)) - 1;
-    uint64_t ends, row_ends;
+  for (; off + 64 <= len && seps <= sep_max && !bad; off += 64) {
     struct marks m = look(&signs, p + off);
     m.quote &= quotes;
-    find_ends(g, p + off, m, valid, &e, &ends, &row_ends, &bad);
+    find_ends(&seen, p + off, m, &e, &ends, &row_ends, &bad);
     if (__builtin_expect(bad != 0, 0)) { /* what comes before stays */
       ends &= (bad & -bad) - 1;
       row_ends &= (bad & -bad) - 1;
     }
-    uint32_t end_cnt = (uint32_t)__builtin_popcountll(ends);
-    uint32_t row_cnt = (uint32_t)__builtin_popcountll(row_ends);
-    put_places(g->sep + seps, ends, end_cnt, off);
-    put_places(g->row_end + rows, row_ends, row_cnt, off);
-    seps += end_cnt;
-    rows += row_cnt;
+    uint32_t cnt = (uint32_t)__builtin_popcountll(ends);
+    put_places(g->sep + seps, ends, cnt, off);
+    rows += (uint32_t)__builtin_popcountll(row_ends);
+    seps += cnt;
   }
-  if (rows > row_max) rows = row_max;
-  while (rows && (size_t)rows * csv->cell_cnt >= seps) rows--;
-  g->row_cnt = count_rows(g, rows, csv->cell_cnt);
+  g->text = p;
+  g->high = seen.high != 0;
+  g->crlf = seen.crlf != 0;
+  g->doubled = seen.doubled != 0;
+  g->newlines = seen.newlines != 0;
+  uint32_t whole = (seps - 1) / csv->cell_cnt;
+  if (whole > row_max) whole = row_max;
+  /* rows behind the last one that counts end in the last 64 bytes, or there are ragged ones */
+  uint32_t last = g->sep[(size_t)whole * csv->cell_cnt] + 1, at = off - 64;
+  if (off && last > at)
+    rows -= (uint32_t)__builtin_popcountll(last - at < 64 ? row_ends >> (last - at) : 0);
+  if (rows != whole || !end_well(g, whole, csv->cell_cnt))
+    whole = count_rows(g, whole, csv->cell_cnt);
+  g->row_cnt = whole;
 }
 
 /* ---- values ---- */
@@ -224,18 +242,14 @@ INLINE uint32_t put_str(struct mr_str *dst, const char *p, uint32_t len, uint32_
 }
 
 INLINE bool take_code(const struct mr_codes *codes, const char *p, uint32_t len, uint8_t *dst) {
-  uint64_t low;
-  if (__builtin_expect(len > 15, 0)) {
-    int32_t code = mr_codes_find(codes, p, len);
-    *dst = (uint8_t)code;
-    return code >= 0;
+  if (codes->bare.texts) {
+    const struct mr_codes_quick *q = mr_codes_quick(&codes->bare, mr_scan_load8(p));
+    *dst = q->code;
+    return q->len == len && mr_scan_masked_equal(p, q->text, q->mask);
   }
-  struct mr_scan_entry e = mr_scan_entry(p, len, &low);
-  for (uint64_t i = mr_codes_slot(codes, low);; i = (i + 1) & codes->mask) {
-    *dst = codes->codes[i];
-    if (__builtin_expect(mr_scan_entry_equal(e, codes->entries[i]), 1)) return true;
-    if (codes->entries[i][15] == 0xff) return false;
-  }
+  int32_t code = mr_codes_find(codes, p, len);
+  *dst = (uint8_t)code;
+  return code >= 0;
 }
 
 /* The digits at p, 1 to 8 of them; false: they are not all digits. */
@@ -327,28 +341,38 @@ INLINE bool take_value(struct rows *r, const char *p, uint32_t len, uint32_t i, 
   }
 }
 
-INLINE void take_rows(struct rows *r, uint8_t kind) {
+/* `plain`: no \r and no doubled quotes. */
+INLINE void take_cells(struct rows *r, uint8_t kind, bool plain) {
+  const uint32_t cnt = r->cnt, step = r->step;
+  const char quote = r->quote, *text = r->text;
+  const uint32_t *sep = r->sep;
   uint64_t bad = 0, nulls = 0;
-  for (uint32_t i = 0; i < r->cnt; i++) {
-    const uint32_t *sep = r->sep + (size_t)i * r->step;
-    const char *p = r->text + (uint32_t)(sep[0] + 1), *end = r->text + sep[1];
-    if (r->crlf) end -= end > p && *end == '\n' && end[-1] == '\r';
+  for (uint32_t i = 0; i < cnt; i++, sep += step) {
+    const char *p = text + (uint32_t)(sep[0] + 1), *end = text + sep[1];
+    if (!plain && r->crlf) end -= end > p && *end == '\n' && end[-1] == '\r';
     uint32_t len = (uint32_t)(end - p);
-    if (*p == r->quote) {
+    if (*p == quote) {
       p++;
       len -= 2;
-      if (r->doubled && memchr(p, r->quote, len)) {
+      if (!plain && r->doubled && memchr(p, quote, len)) {
         bad |= UINT64_C(1) << i;
         continue;
       }
     }
-    if (kind != MR_VALUE_STR && !len)
+    if (kind != MR_VALUE_STR && __builtin_expect(!len, 0))
       nulls |= UINT64_C(1) << i;
-    else
-      bad |= (uint64_t)!take_value(r, p, len, i, kind) << i;
+    else if (__builtin_expect(!take_value(r, p, len, i, kind), 0))
+      bad |= UINT64_C(1) << i;
   }
   r->bad = bad;
   r->nulls = nulls;
+}
+
+INLINE void take_rows(struct rows *r, uint8_t kind) {
+  if (r->crlf || r->doubled)
+    take_cells(r, kind, false);
+  else
+    take_cells(r, kind, true);
 }
 
 /* Times whose first format is RFC 3339 are looked at alone where they are in another one. */

@@ -45,17 +45,15 @@ struct mr_csv_look {
 /* ---- rows taken together ---- */
 
 struct mr_csv_group {
-  const char *text; /* the first row */
-  uint32_t row_cnt; /* whole rows with as many cells as there should be */
-  bool high;        /* bytes above 0x7f */
-  bool crlf;        /* rows that end with \r\n */
-  bool doubled;     /* doubled quotes in cells */
-  bool newlines;    /* line ends inside quotes */
-  uint64_t bad;     /* bits of rows that have to be looked at alone */
-  uint64_t heap;    /* bytes of strings for the heap, those of bad rows too */
-  /* Ends of cells from text on, behind a first one at -1; and of rows. */
-  uint32_t sep[1 + MR_CSV_SEPS + 72];
-  uint32_t row_end[MR_CSV_GROUP + 72];
+  const char *text;                   /* the first row */
+  uint32_t row_cnt;                   /* whole rows with as many cells as there should be */
+  bool high;                          /* bytes above 0x7f */
+  bool crlf;                          /* rows that end with \r\n */
+  bool doubled;                       /* doubled quotes in cells */
+  bool newlines;                      /* line ends inside quotes */
+  uint64_t bad;                       /* bits of rows that have to be looked at alone */
+  uint64_t heap;                      /* bytes of strings for the heap, those of bad rows too */
+  uint32_t sep[1 + MR_CSV_SEPS + 72]; /* ends of cells from text on, behind a first one at -1 */
 };
 
 struct mr_csv_task { /* a column that the kernels take */
@@ -68,7 +66,8 @@ struct mr_csv;
 
 /* The loops over rows, for one x86-64 level. */
 struct mr_csv_kernels {
-  /* Finds at most row_max whole rows from p on, that is all of the group but bad and heap. */
+  /* Finds at most row_max whole rows from p on, that is all of the group but bad and heap. Looks
+   * at whole pieces of 64 bytes. */
   void (*find)(struct mr_csv *csv, struct mr_csv_group *group, const char *p, const char *end,
                uint32_t row_max);
   /* Takes the task's cell of the group's rows into rows from `row` on; nulls of the task. */

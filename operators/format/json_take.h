@@ -33,9 +33,8 @@ static inline const char *mr_json_behind(const char *p) {
 
 static inline const char *mr_json_take_code(const struct mr_codes *codes, const char *p,
                                             uint8_t *dst) {
-  if (!codes->quick) return mr_json_take_other_code(codes, p, dst);
-  uint64_t low = mr_scan_load8(p) & codes->quick_bytes;
-  const struct mr_codes_quick *q = &codes->quick[low * codes->quick_factor >> codes->quick_shift];
+  if (!codes->quoted.texts) return mr_json_take_other_code(codes, p, dst);
+  const struct mr_codes_quick *q = mr_codes_quick(&codes->quoted, mr_scan_load8(p));
   if (__builtin_expect(!mr_scan_masked_equal(p, q->text, q->mask), 0))
     return mr_json_take_other_code(codes, p, dst);
   *dst = q->code;
