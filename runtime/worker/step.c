@@ -610,7 +610,10 @@ static void set_source_time(struct mr_instance *inst, enum mr_item_kind item, in
 enum mr_poll mr_instance_poll(struct mr_instance *inst) {
   struct mr_op_ctx *ctx = &inst->ctx;
   ctx->now_ns = inst->worker->now_ns;
-  if (!ctx->virtual_clock) ctx->now_us = inst->worker->now_us;
+  if (!ctx->virtual_clock)
+    ctx->now_us = inst->worker->now_us;
+  else if (inst->vtime_us != MR_TIME_NONE)
+    ctx->now_us = inst->vtime_us; /* what is no row has the time of the row before it */
   ctx->row_max = inst->rows_left < MR_BATCH_ROWS ? (uint32_t)inst->rows_left : MR_BATCH_ROWS;
   ctx->wake_ns = 0;
   enum mr_poll result = MR_POLL_ROWS;
