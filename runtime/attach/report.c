@@ -419,3 +419,19 @@ void mr_report_mem(struct mr_lines *out, const struct mr_snapshot *snap) {
   mr_lines_add(out, "%-40s %7s %16" PRIu64 " %10s\n", "at most, when touched", "", lazy,
                mr_lines_bytes(size, lazy));
 }
+
+void mr_report_mem_json(struct mr_lines *out, const struct mr_snapshot *snap) {
+  uint64_t hot = 0, lazy = 0;
+  mr_lines_add(out, "{\"graph\":");
+  mr_lines_json(out, snap->graph);
+  mr_lines_add(out, ",\"parts\":[");
+  for (uint32_t i = 0; i < snap->part_cnt; i++) {
+    const struct mr_part_stat *part = &snap->parts[i];
+    *(part->lazy ? &lazy : &hot) += part->bytes;
+    mr_lines_add(out, "%s{\"label\":", i ? "," : "");
+    mr_lines_json(out, part->label);
+    mr_lines_add(out, ",\"count\":%u,\"bytes\":%" PRIu64 ",\"lazy\":%s}", part->cnt, part->bytes,
+                 part->lazy ? "true" : "false");
+  }
+  mr_lines_add(out, "],\"committed_bytes\":%" PRIu64 ",\"lazy_bytes\":%" PRIu64 "}", hot, lazy);
+}

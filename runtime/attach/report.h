@@ -25,6 +25,9 @@ void mr_report_text(struct mr_lines *out, const struct mr_snapshot *snap);
 
 /* Memory: one line per part, largest first, and the sum. */
 void mr_report_mem(struct mr_lines *out, const struct mr_snapshot *snap);
+/* The same as one JSON object without newline: graph, parts[] {label, count, bytes, lazy},
+ * committed_bytes, lazy_bytes. */
+void mr_report_mem_json(struct mr_lines *out, const struct mr_snapshot *snap);
 
 /* Distinct paths, source's and sink's name: calls fn with the sum over the sink's instances, which
  * is valid during the call. */

@@ -162,14 +162,19 @@ static void draw_node(struct mr_lines *out, const struct mr_snapshot *now,
   mr_lines_add(out, " %4s\n", mr_lines_count(s, errors));
 }
 
+static bool is_wanted(const struct mr_top_conf *conf, const char *name) {
+  return !conf->filter || !conf->filter[0] || strstr(name, conf->filter);
+}
+
 static void draw_nodes(struct mr_lines *out, const struct mr_snapshot *now,
-                       const struct mr_snapshot *part, enum mr_top_sort sort) {
+                       const struct mr_snapshot *part, const struct mr_top_conf *conf) {
+  enum mr_top_sort sort = conf->sort;
   struct row *rows = MR_NEW(out->arena, struct row, now->node_cnt + 1);
   char buf[MR_STAT_NAME_SZ + 16];
   uint32_t cnt = 0;
   int width = NAME_MIN;
   for (uint32_t i = 0; i < now->node_cnt; i++) {
-    if (mr_snapshot_node_hidden(now, i)) continue;
+    if (mr_snapshot_node_hidden(now, i) || !is_wanted(conf, now->nodes[i].name)) continue;
     const struct mr_node_stat *p = &part->nodes[i];
     uint64_t key = sort == MR_TOP_BY_BUSY   ? mr_snapshot_word(&p->busy_ns)
                    : sort == MR_TOP_BY_RATE ? mr_snapshot_word(&p->rows_in)
@@ -199,13 +204,20 @@ static const char *link_name(const struct mr_snapshot *snap, const struct mr_lin
   return buf;
 }
 
+static bool is_wanted_link(const struct mr_snapshot *now, const struct mr_top_conf *conf,
+                           uint32_t link) {
+  const struct mr_link_stat *l = &now->links[link];
+  return !mr_snapshot_link_hidden(now, link) &&
+         (is_wanted(conf, now->nodes[l->from].name) || is_wanted(conf, now->nodes[l->to].name));
+}
+
 static void draw_links(struct mr_lines *out, const struct mr_snapshot *now,
-                       const struct mr_snapshot *part) {
+                       const struct mr_snapshot *part, const struct mr_top_conf *conf) {
   char name[2 * MR_STAT_NAME_SZ + 64], s[MR_LINES_SHORT_SZ], t[MR_LINES_SHORT_SZ];
   uint32_t mark = mr_top_pressure(now, part), cnt = 0;
   int width = 26;
   for (uint32_t i = 0; i < now->link_cnt; i++) {
-    if (mr_snapshot_link_hidden(now, i)) continue;
+    if (!is_wanted_link(now, conf, i)) continue;
     cnt++;
     int len = (int)strlen(link_name(now, &now->links[i], name, sizeof name));
     if (len > width) width = len;
@@ -215,7 +227,7 @@ static void draw_links(struct mr_lines *out, const struct mr_snapshot *now,
   mr_lines_add(out, " %10s %7s %9s %15s %7s %6s\n", "rate", "depth", "peak/cap", "wait p50", "p99",
                "full");
   for (uint32_t i = 0; i < now->link_cnt; i++) {
-    if (mr_snapshot_link_hidden(now, i)) continue;
+    if (!is_wanted_link(now, conf, i)) continue;
     const struct mr_link_stat *l = &now->links[i], *p = &part->links[i];
     struct mr_percentiles q;
     mr_percentiles_of(&p->wait_ns, &q);
@@ -235,6 +247,7 @@ static void draw_links(struct mr_lines *out, const struct mr_snapshot *now,
 /* ---- paths ---- */
 
 struct path_draw {
+  const struct mr_top_conf *conf;
   struct mr_lines *out;
   const struct mr_snapshot *part;
 };
@@ -295,6 +308,7 @@ static void draw_path(void *ctx, const char *from, const char *to, const struct 
   const struct path_draw *draw = ctx;
   char a[MR_LINES_SHORT_SZ], b[MR_LINES_SHORT_SZ], c[MR_LINES_SHORT_SZ];
   struct mr_percentiles q;
+  if (!is_wanted(draw->conf, from) && !is_wanted(draw->conf, to)) return;
   mr_percentiles_of(latency, &q);
   mr_lines_add(draw->out, "PATH %s->%s", from, to);
   if (q.count) {
@@ -310,10 +324,10 @@ static void draw_path(void *ctx, const char *from, const char *to, const struct 
 void mr_top_draw(struct mr_lines *out, const struct mr_snapshot *now,
                  const struct mr_snapshot *part, const struct mr_top_conf *conf) {
   draw_head(out, now, part);
-  draw_nodes(out, now, part, conf->sort);
-  if (!conf->no_links) draw_links(out, now, part);
-  struct path_draw draw = {out, part};
-  mr_report_paths(part, draw_path, &draw);
+  draw_nodes(out, now, part, conf);
+  if (!conf->no_links) draw_links(out, now, part, conf);
+  struct path_draw draw = {conf, out, part};
+  if (!conf->no_paths) mr_report_paths(part, draw_path, &draw);
 }
 
 const char *mr_top_sort_str(enum mr_top_sort sort) {

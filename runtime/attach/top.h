@@ -19,7 +19,9 @@ enum mr_top_sort {
 
 struct mr_top_conf {
   enum mr_top_sort sort;
-  bool no_links; /* leave the LINK lines out */
+  bool no_links;      /* leave the LINK lines out */
+  bool no_paths;      /* leave the PATH lines out */
+  const char *filter; /* only nodes with this in their name, and their links and paths; NULL: all */
 };
 
 /* Draws the table of one interval: `now` is a snapshot (totals), `part` its difference to an

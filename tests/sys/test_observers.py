@@ -160,6 +160,23 @@ class Numbers(Observed):
         self.assertRegex(lines[6], r"^in->severe ")
         self.assertRegex(lines[7], r"^PATH in->out +p50 ")
 
+    def test_top_leaves_out_what_is_not_asked_for(self):
+        self.run_forever()
+        top = ("top", "--once", "--interval", "50ms", "forever")
+        kinds = [line.split()[0] for line in self.millrace(*top, "--filter", "sev", "--no-latency",
+                                                           "--no-edges").out.splitlines()]
+        self.assertEqual(kinds, ["forever", "NODE", "severe"])
+        lines = self.millrace(*top, "--filter=in").out.splitlines()
+        self.assertEqual([line.split()[0] for line in lines],
+                         ["forever", "NODE", "in", "LINK", "in->severe", "PATH"])
+
+    def test_mem_as_json_adds_up(self):
+        self.run_forever()
+        mem = json.loads(self.millrace("mem", "forever", "--json").out)
+        for lazy, total in ((False, "committed_bytes"), (True, "lazy_bytes")):
+            self.assertEqual(sum(p["bytes"] for p in mem["parts"] if p["lazy"] == lazy), mem[total])
+        self.assertIn("stats segment", [p["label"] for p in mem["parts"]])
+
     def test_watch_prints_again_and_ends_with_the_graph(self):
         child = self.run_forever()
         watch = self.start("stat", "forever", "--json", "--watch", "0.05")
@@ -386,6 +403,7 @@ class Terminal(Observed):
         self.assertEqual(tmux("new-session", "-d", "-x", "120", "-y", "20", command).returncode, 0)
         try:
             self.wait_for("the table", lambda: "[q]uit" in screen())
+            self.assertIn("[s]ort [/]filter [e]dges [l]atency", screen())
             shown = screen()
             lines = shown.splitlines()
             self.assertRegex(lines[0], r"^forever gen 1 ")
@@ -397,9 +415,30 @@ class Terminal(Observed):
             self.wait_for("the links to go", lambda: "LINK" not in screen())
             tmux("send-keys", "e")
             self.wait_for("the links to come back", lambda: "LINK" in screen())
+            tmux("send-keys", "l")
+            self.wait_for("the paths to go", lambda: "PATH" not in screen())
+            tmux("send-keys", "l")
+            self.wait_for("the paths to come back", lambda: "PATH" in screen())
+            tmux("send-keys", "/")
+            self.wait_for("the filter", lambda: "filter: _" in screen())
+            tmux("send-keys", "sevx", "BSpace", "Enter")
+            self.wait_for("one node", lambda: [x.split()[0] for x in screen().splitlines()[2:4]]
+                          == ["severe", "LINK"] and "/sev" in screen())
+            tmux("send-keys", "/", "Escape")
+            self.wait_for("all nodes", lambda: screen().splitlines()[2].startswith("in ")
+                          and "filter" not in screen().splitlines()[-1].replace("[/]filter", ""))
+            tmux("send-keys", "p")
+            self.wait_for("the pause", lambda: "(paused)" in screen())
+            still = screen()
+            before = self.rows_in()
+            self.wait_for("rows", lambda: self.rows_in() > before + RATE // 2)
+            self.assertEqual(screen(), still)
+            tmux("send-keys", "p")
+            self.wait_for("it to go on", lambda: screen() != still and "paused" not in screen())
+            tmux("send-keys", "s")
             tmux("resize-window", "-x", "60", "-y", "6")
             self.wait_for("a small screen", lambda: screen().startswith("forever gen 1 ")
-                          and "[q]uit" in screen())
+                          and "[s]ort" in screen())
             self.assertLessEqual(max(map(len, screen().splitlines())), 60)
             tmux("send-keys", "q")
             self.wait_for("the end of top", lambda: "top ended 0" in screen())

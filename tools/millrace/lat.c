@@ -159,7 +159,7 @@ static int take_flag(struct lat *lat, struct mr_args *args) {
   }
   char flag[32];
   snprintf(flag, sizeof flag, "%s", args->flag);
-  const char *const known[] = {"--path", "--hgrm", "--hlog", "--interval", "--count"};
+  const char *const known[] = {"--path", "--hgrm", "--hlog", "--interval", "--watch", "--count"};
   bool found = false;
   for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) found |= !strcmp(flag, known[i]);
   if (!found) return mr_cmd_usage("lat", "unknown flag %s", args->flag);
@@ -171,7 +171,7 @@ static int take_flag(struct lat *lat, struct mr_args *args) {
     lat->hgrm_name = value;
   else if (!strcmp(flag, "--hlog"))
     lat->hlog_name = value;
-  else if (!strcmp(flag, "--interval"))
+  else if (!strcmp(flag, "--interval") || !strcmp(flag, "--watch"))
     return (lat->interval_ns = mr_observe_interval("lat", flag, value)) ? MR_EXIT_OK
                                                                         : MR_EXIT_USAGE;
   else if (mr_int64_parse(value, strlen(value), &lat->count) || lat->count < 1)
@@ -209,7 +209,7 @@ const struct mr_cmd mr_cmd_lat = {
     "lat", "[--path P] [--interval SEC [--count N]] [--hgrm FILE] [--hlog FILE] [--json] GRAPH|PID",
     "prints the end-to-end latency of each path",
     "  --path P        one path: SOURCE->SINK, or the name of its source or sink\n"
-    "  --interval SEC  a table per interval instead of one since the start\n"
+    "  --interval SEC  a table per interval instead of one since the start; also --watch\n"
     "  --count N       so many intervals\n"
     "  --hgrm FILE     percentile spectrum of one path since the start, microseconds\n"
     "  --hlog FILE     HdrHistogram log 1.2, one line per path and interval, nanoseconds\n"

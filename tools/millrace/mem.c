@@ -19,13 +19,18 @@ static int show_plan(struct mr_load *load, const char *file) {
   return rc;
 }
 
-static int show_graph(const char *name) {
+static int show_graph(const char *name, bool json) {
   struct mr_observe obs;
   struct mr_arena arena = {0};
   struct mr_lines out = {.arena = &arena};
   int rc = mr_observe_open(&obs, "mem", name);
   if (rc) return rc;
-  mr_report_mem(&out, &obs.now);
+  if (json) {
+    mr_report_mem_json(&out, &obs.now);
+    mr_lines_add(&out, "\n");
+  } else {
+    mr_report_mem(&out, &obs.now);
+  }
   mr_observe_print(&out);
   mr_arena_free(&arena);
   mr_observe_close(&obs);
@@ -36,12 +41,17 @@ static int run_mem(int argc, char **argv) {
   struct mr_args args = {.argc = argc, .argv = argv};
   struct mr_load load;
   const char *name = NULL;
+  bool json = false;
   mr_load_init(&load);
   load.conf.no_inputs = true;
   while (mr_args_next(&args)) {
     if (!args.flag) {
       if (name) return mr_cmd_usage("mem", "one graph at a time");
       name = args.value;
+      continue;
+    }
+    if (!strcmp(args.flag, "--json")) {
+      json = true;
       continue;
     }
     bool bare = !strcmp(args.flag, "--no-env") || !strcmp(args.flag, "--no-inputs");
@@ -52,13 +62,15 @@ static int run_mem(int argc, char **argv) {
     if (!taken) return mr_cmd_usage("mem", "unknown flag %s", args.flag);
   }
   if (!name) return mr_cmd_usage("mem", "which graph? Give its name, pid or file");
-  int rc = is_file(name) ? show_plan(&load, name) : show_graph(name);
+  if (json && is_file(name)) return mr_cmd_usage("mem", "--json is for a graph, not for a file");
+  int rc = is_file(name) ? show_plan(&load, name) : show_graph(name, json);
   mr_load_free(&load);
   return rc;
 }
 
-const struct mr_cmd mr_cmd_mem = {"mem", "[--set PATH=VALUE] GRAPH|PID|GRAPH.yaml",
+const struct mr_cmd mr_cmd_mem = {"mem", "[--json] [--set PATH=VALUE] GRAPH|PID|GRAPH.yaml",
                                   "prints what the memory of a graph is made of",
                                   "Of a running or crashed graph: every part with its bytes. Of a "
-                                  "graph file: the layout that a run would have.\n",
+                                  "graph file: the layout that a run would have.\n"
+                                  "  --json  of a graph: one JSON object on one line\n",
                                   run_mem};

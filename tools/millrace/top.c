@@ -18,6 +18,8 @@ struct top {
   struct mr_top_conf conf;
   uint64_t interval_ns;
   bool once, screen, keys;
+  bool typing, paused;
+  char filter[64]; /* conf.filter */
   struct termios saved;
 };
 
@@ -70,7 +72,12 @@ static bool screen_show(const struct top *top, const struct mr_lines *text,
     mr_lines_add(&out, "%.*s\033[K\r\n", (int)shown, at);
     at += len + (at[len] == '\n');
   }
-  mr_lines_add(&out, "%s\033[K\033[J", top->keys ? "[s]ort [e]dges [q]uit" : "");
+  if (top->typing)
+    mr_lines_add(&out, "filter: %s_", top->filter);
+  else if (top->keys)
+    mr_lines_add(&out, "[s]ort [/]filter [e]dges [l]atency [p]ause [q]uit%s%s%s",
+                 top->filter[0] ? "  /" : "", top->filter, top->paused ? "  (paused)" : "");
+  mr_lines_add(&out, "\033[K\033[J");
   return mr_observe_print(&out);
 }
 
@@ -86,16 +93,44 @@ static bool draw(struct top *top) {
   return shown;
 }
 
+/* A key while the filter is being typed: Enter ends it, Escape takes it away. */
+static void type_filter(struct top *top, int key) {
+  size_t len = strlen(top->filter);
+  if (key == '\r' || key == '\n') {
+    top->typing = false;
+  } else if (key == 27) {
+    top->typing = false;
+    top->filter[0] = 0;
+  } else if (key == 8 || key == 127) {
+    if (len) top->filter[len - 1] = 0;
+  } else if (key > ' ' && key < 127 && len + 1 < sizeof top->filter) {
+    top->filter[len] = (char)key;
+    top->filter[len + 1] = 0;
+  }
+}
+
 /* Waits for the next interval; false: stop. */
 static bool wait_for_next(struct top *top) {
   uint64_t until = mr_process_mono_ns() + top->interval_ns;
   while (!stop_asked && mr_process_mono_ns() < until) {
-    switch (mr_observe_wait(until, top->keys)) {
+    int key = mr_observe_wait(until, top->keys);
+    if (key >= 0 && top->typing) {
+      type_filter(top, key);
+      if (!draw(top)) return false;
+      continue;
+    }
+    switch (key) {
     case 'q':
     case 'Q':
     case 3: return false;
     case 's': top->conf.sort = (top->conf.sort + 1) % MR_TOP_SORT_CNT; break;
     case 'e': top->conf.no_links = !top->conf.no_links; break;
+    case 'l': top->conf.no_paths = !top->conf.no_paths; break;
+    case 'p': top->paused = !top->paused; break;
+    case '/':
+      top->typing = true;
+      top->filter[0] = 0;
+      break;
     default: continue;
     }
     if (!draw(top)) return false;
@@ -117,6 +152,7 @@ static int watch(struct top *top) {
   if (top->screen) screen_open(top);
   bool more = draw(top);
   while (more && mr_observe_live(&top->obs) && wait_for_next(top)) {
+    if (top->paused) continue;
     rc = mr_observe_next(&top->obs, "top");
     more = !rc && draw(top);
   }
@@ -150,6 +186,12 @@ static int run_top(int argc, char **argv) {
       top.once = true;
     } else if (!strcmp(args.flag, "--no-edges")) {
       top.conf.no_links = true;
+    } else if (!strcmp(args.flag, "--no-latency")) {
+      top.conf.no_paths = true;
+    } else if (!strcmp(args.flag, "--filter")) {
+      value = mr_args_value(&args, "top");
+      if (!value) return MR_EXIT_USAGE;
+      snprintf(top.filter, sizeof top.filter, "%s", value);
     } else if (!strcmp(args.flag, "--interval")) {
       value = mr_args_value(&args, "top");
       if (!value || !(top.interval_ns = mr_observe_interval("top", "--interval", value)))
@@ -162,6 +204,7 @@ static int run_top(int argc, char **argv) {
     }
   }
   if (!name) return mr_cmd_usage("top", "which graph? Give its name or pid");
+  top.conf.filter = top.filter;
   int rc = mr_observe_open(&top.obs, "top", name);
   if (rc) return rc;
   rc = watch(&top);
@@ -170,13 +213,18 @@ static int run_top(int argc, char **argv) {
 }
 
 const struct mr_cmd mr_cmd_top = {
-    "top", "[--once] [--interval SEC] [--sort KEY] [--no-edges] GRAPH|PID",
+    "top",
+    "[--once] [--interval SEC] [--sort KEY] [--filter TEXT] [--no-edges] [--no-latency] "
+    "GRAPH|PID",
     "shows who works, who waits, and where back-pressure starts",
     "  --once          one table over one interval, then end\n"
     "  --interval SEC  seconds, or a duration (default 1)\n"
     "  --sort KEY      graph (default), busy, rate, name; key s\n"
-    "  --no-edges      leave the links out; key e\n\n"
-    "On a terminal the screen is refreshed until q or the end of the graph; otherwise tables "
+    "  --filter TEXT   only nodes with this in their name; key /, Enter ends, Escape shows all\n"
+    "  --no-edges      leave the links out; key e\n"
+    "  --no-latency    leave the paths out; key l\n\n"
+    "On a terminal the screen is refreshed until q or the end of the graph, p pauses; otherwise "
+    "tables "
     "follow each other.\n"
     "busy% + blk% + idle% = 100. The graph does not notice that it is looked at.\n",
     run_top};
