@@ -211,6 +211,10 @@ size_t mr_double_format(char *buf, double v) {
   return mr_text_to_chars(buf, MR_TEXT_DOUBLE_SZ, v);
 }
 
+size_t mr_double_format_fixed(char *buf, double v, int digits, bool scientific) {
+  return mr_text_to_chars_fixed(buf, MR_TEXT_FIXED_SZ, v, digits, scientific);
+}
+
 /* Bytes of the ASCII text at s, in steps of 16 or 8, at most len. */
 static inline size_t skip_ascii(const char *s, size_t len) {
   size_t i = 0;

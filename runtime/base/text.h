@@ -26,6 +26,11 @@ size_t mr_int64_format(char *buf, int64_t v);
 int mr_double_parse(const char *s, size_t len, double *out);
 size_t mr_double_format(char *buf, double v);
 
+/* With 0 to 100 digits behind the point, rounded exactly, a half to the even digit; "1.5e+03" when
+ * scientific. NaN and infinities as above. At most MR_TEXT_FIXED_SZ bytes. */
+#define MR_TEXT_FIXED_SZ 420
+size_t mr_double_format_fixed(char *buf, double v, int digits, bool scientific);
+
 /* RFC 3339, with offset or Z, 'T', 't' or a blank between date and time, fraction digits past the
  * sixth cut; second 60 and impossible dates are MR_ERR_DATA. Microseconds since the epoch, UTC;
  * years 0001 to 9999. */

@@ -16,6 +16,8 @@ extern "C" {
 
 /* std::to_chars, shortest form; the length, 0 when it does not fit. */
 size_t mr_text_to_chars(char *buf, size_t sz, double v);
+/* The same with so many digits behind the point, rounded exactly, a half to the even digit. */
+size_t mr_text_to_chars_fixed(char *buf, size_t sz, double v, int digits, bool scientific);
 /* std::from_chars over text that is known to be a number; false when it is out of range. */
 bool mr_text_from_chars(const char *s, size_t len, double *out);
 

@@ -3,7 +3,7 @@
 #include "expr/function_private.h"
 
 static const struct function_group *const groups[] = {
-    &fn_group_text, &fn_group_match, &fn_group_code,   &fn_group_math,
+    &fn_group_text, &fn_group_match, &fn_group_code,   &fn_group_format, &fn_group_math,
     &fn_group_time, &fn_group_list,  &fn_group_choice, &fn_group_record,
 };
 #define GROUP_CNT (sizeof groups / sizeof groups[0])

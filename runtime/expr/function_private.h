@@ -38,10 +38,10 @@ struct function_group {
   uint32_t cnt;
 };
 
-/* fn_text.c, fn_match.c, fn_code.c, fn_math.c, fn_time.c, fn_list.c, fn_other.c; forms have no
- * names, only a usage */
-extern const struct function_group fn_group_text, fn_group_match, fn_group_code, fn_group_math,
-    fn_group_time, fn_group_list, fn_group_choice, fn_group_record, fn_group_forms;
+/* fn_text.c, fn_match.c, fn_code.c, fn_format.c, fn_math.c, fn_time.c, fn_list.c, fn_other.c; forms
+ * have no names, only a usage */
+extern const struct function_group fn_group_text, fn_group_match, fn_group_code, fn_group_format,
+    fn_group_math, fn_group_time, fn_group_list, fn_group_choice, fn_group_record, fn_group_forms;
 
 /* ---- function.c: makers that several groups share ---- */
 

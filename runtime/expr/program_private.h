@@ -201,6 +201,9 @@ void run_factorial(struct expr_run *run, const struct expr_node *n);
 void run_width_bucket(struct expr_run *run, const struct expr_node *n);
 void run_is_nan(struct expr_run *run, const struct expr_node *n);
 
+/* x to so many digits behind the point, on its shortest decimal text; op: enum round_op. */
+double expr_round(uint8_t op, double x, int64_t digits);
+
 /* run_cast.c */
 void run_cast(struct expr_run *run, const struct expr_node *n); /* op: enum cast_op; negated: try */
 
@@ -271,6 +274,22 @@ void run_sha1(struct expr_run *run, const struct expr_node *n);
 void run_sha2(struct expr_run *run, const struct expr_node *n); /* text, bits */
 void run_crc32(struct expr_run *run, const struct expr_node *n);
 void run_xxhash64(struct expr_run *run, const struct expr_node *n);
+
+/* run_format.c */
+void run_format_number(struct expr_run *run, const struct expr_node *n); /* value, digits */
+void run_format_string(struct expr_run *run, const struct expr_node *n); /* param: expr_format */
+struct expr_format_item {
+  const char *text; /* conv 0: len bytes as they are */
+  uint32_t len;
+  char conv; /* s d x X o f e b c */
+  bool left, zero, plus, blank, comma;
+  int32_t width, precision; /* precision -1: none given */
+  uint32_t arg;             /* the operand */
+};
+struct expr_format {
+  const struct expr_format_item *items;
+  uint32_t cnt;
+};
 
 /* run_time.c */
 void run_date_format(struct expr_run *run, const struct expr_node *n); /* param: mr_time_pattern */

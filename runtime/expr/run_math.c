@@ -142,7 +142,7 @@ static bool rounds_away(uint8_t op, const char *text, size_t len, size_t keep) {
   }
 }
 
-static double round_digits(uint8_t op, double x, int64_t digits) {
+double expr_round(uint8_t op, double x, int64_t digits) {
   if (x != x || digits > 15 || x == x + x) return x; /* NaN, infinities, 0 */
   if (digits == 0) return round_by(op, x);
   if (digits < 0) {
@@ -167,7 +167,7 @@ static double round_digits(uint8_t op, double x, int64_t digits) {
 
 static inline enum row_result round_f64_row(struct expr_run *run, const struct expr_node *n,
                                             uint32_t row, double *out) {
-  *out = round_digits(n->op, row_f64(run, n, 0, row), n->arg_cnt > 1 ? row_i64(run, n, 1, row) : 0);
+  *out = expr_round(n->op, row_f64(run, n, 0, row), n->arg_cnt > 1 ? row_i64(run, n, 1, row) : 0);
   return ROW_OK;
 }
 RUN_ROWS(run_round_f64, double, round_f64_row)

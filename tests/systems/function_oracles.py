@@ -250,6 +250,12 @@ SPARK = [
     ("slice(li, -2, 2)", SAME),
     ("arrays_overlap(li, array(k, 2))", "arrays_overlap(li, array(k, 2L))"),
     ("concat(li, li)", SAME), ("reverse(ls)", SAME), ("s ILIKE '%A%'", SAME),
+    ("CASE WHEN abs(y) < 1e15 THEN format_number(y, 2) END", SAME), ("format_number(k, 3)", SAME),
+    ("format_string('%s|%6.2f|%+d|%x|%-6s|%,d', s, coalesce(y, 0), k, a, u, a)",
+     "format_string('%s|%6.2f|%+d|%x|%-6s|%,d', s, coalesce(y, CAST(0 AS DOUBLE)), k, a, u, a)"),
+    ("format_string('%.4e|%08.1f|%b|%%', coalesce(k, 0) + 0.5, coalesce(y, 0), p)",
+     "format_string('%.4e|%08.1f|%b|%%', CAST(coalesce(k, 0) + 0.5 AS DOUBLE), "
+     "coalesce(y, CAST(0 AS DOUBLE)), p)"),
 ]
 
 SPARK_TIMES = [
