@@ -103,6 +103,10 @@ static int set_func(struct maker *m, uint32_t c, struct mr_fold *fold) {
   case MR_AGG_COLLECT_LIST: fold->func = MR_FOLD_LIST; break;
   case MR_AGG_COLLECT_SET: fold->func = MR_FOLD_SET; break;
   case MR_AGG_APPROX_COUNT_DISTINCT: fold->func = MR_FOLD_HLL; break;
+  case MR_AGG_STDDEV: fold->func = MR_FOLD_STDDEV; break;
+  case MR_AGG_STDDEV_POP: fold->func = MR_FOLD_STDDEV_POP; break;
+  case MR_AGG_VARIANCE: fold->func = MR_FOLD_VARIANCE; break;
+  case MR_AGG_VAR_POP: fold->func = MR_FOLD_VAR_POP; break;
   default: return not_yet(m, c, mr_agg_name(call->func));
   }
   return MR_OK;
@@ -142,7 +146,9 @@ static int make_call(struct maker *m, uint32_t c) {
   mr_expr_errors_init(&errors, p->arena);
   mr_expr_agg_type(call, fold->has_arg ? &fold->arg : NULL, &fold->out, &errors);
   if (mr_op_report(p, text, &errors)) return MR_ERR_CONF;
-  if (!fold->maybe_null) fold->out.optional = false; /* a group has at least one row */
+  /* a group has at least one row, of which some say nothing about a spread */
+  bool spread = fold->func == MR_FOLD_STDDEV || fold->func == MR_FOLD_VARIANCE;
+  if (!fold->maybe_null && !spread) fold->out.optional = false;
   /* a sum beyond 64 bits, a list beyond what a batch holds */
   if (fold->out.type == MR_TYPE_LIST || (fold->func <= MR_FOLD_AVG && fold->has_arg))
     p->can_fail = true;

@@ -4,8 +4,9 @@
 #include "expr/compile_private.h"
 
 static const char *const agg_names[MR_AGG_CNT] = {
-    "count", "sum",  "avg",          "min",         "max",
-    "first", "last", "collect_list", "collect_set", "approx_count_distinct",
+    "count",  "sum",        "avg",          "min",         "max",
+    "first",  "last",       "collect_list", "collect_set", "approx_count_distinct",
+    "stddev", "stddev_pop", "variance",     "var_pop",
 };
 
 /* Other names of the same. */
@@ -14,6 +15,9 @@ static const struct {
   enum mr_agg_func func;
 } agg_aliases[] = {
     {"mean", MR_AGG_AVG},
+    {"std", MR_AGG_STDDEV},
+    {"stddev_samp", MR_AGG_STDDEV},
+    {"var_samp", MR_AGG_VARIANCE},
     {"first_value", MR_AGG_FIRST},
     {"last_value", MR_AGG_LAST},
     {"array_agg", MR_AGG_COLLECT_LIST},
@@ -177,6 +181,13 @@ bool mr_expr_agg_type(const struct mr_agg_call *call, const struct mr_field *arg
   case MR_AGG_AVG:
     out->type = type == MR_TYPE_DURATION ? type : MR_TYPE_DOUBLE;
     if (!number) wants = "numbers or durations";
+    break;
+  case MR_AGG_STDDEV:
+  case MR_AGG_STDDEV_POP:
+  case MR_AGG_VARIANCE:
+  case MR_AGG_VAR_POP:
+    out->type = MR_TYPE_DOUBLE;
+    if (!number || type == MR_TYPE_DURATION) wants = "numbers";
     break;
   case MR_AGG_COLLECT_LIST:
   case MR_AGG_COLLECT_SET:

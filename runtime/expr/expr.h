@@ -125,6 +125,10 @@ enum mr_agg_func {
   MR_AGG_COLLECT_LIST,
   MR_AGG_COLLECT_SET,
   MR_AGG_APPROX_COUNT_DISTINCT,
+  MR_AGG_STDDEV, /* of a sample: over n - 1 */
+  MR_AGG_STDDEV_POP,
+  MR_AGG_VARIANCE,
+  MR_AGG_VAR_POP,
   MR_AGG_CNT
 };
 

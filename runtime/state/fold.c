@@ -46,6 +46,10 @@ static uint32_t state_sz(const struct mr_fold *f) {
   case MR_FOLD_LAST: return sizeof(struct mr_fold_pick);
   case MR_FOLD_LIST: return sizeof(struct mr_fold_chain);
   case MR_FOLD_HLL: return sizeof(struct mr_hll);
+  case MR_FOLD_STDDEV:
+  case MR_FOLD_STDDEV_POP:
+  case MR_FOLD_VARIANCE:
+  case MR_FOLD_VAR_POP: return sizeof(struct mr_fold_spread);
   default: return is_small(f) ? MR_FOLD_CODES_WORDS * 8 : sizeof(struct mr_fold_chain);
   }
 }
@@ -91,7 +95,7 @@ void mr_folds_init(struct mr_folds *folds, struct mr_arena *arena, uint32_t befo
     f->bit = needs_bit(f) ? folds->bit_cnt++ : NO_BIT;
     bool ordered = f->func == MR_FOLD_MIN || f->func == MR_FOLD_MAX;
     if (f->has_arg && f->arg.codes && ordered) rank_codes(f, arena);
-    bool chain = f->func >= MR_FOLD_SET && !is_small(f);
+    bool chain = f->func >= MR_FOLD_SET && f->func <= MR_FOLD_HLL && !is_small(f);
     bool text = f->phys == MR_PHYS_STR && f->func >= MR_FOLD_MIN && f->func <= MR_FOLD_LAST;
     folds->grows |= f->func == MR_FOLD_LIST || chain || text;
   }
@@ -181,6 +185,17 @@ static void add_avgs(const struct adder *a) {
     else
       add_sum(&avg->sum, int_of(a->f, a->in, a->rows[i]));
     avg->cnt++;
+  }
+}
+
+static void add_spreads(const struct adder *a) {
+  const double *d = a->in->data;
+  const int64_t *v = a->in->data;
+  for (uint32_t i = 0; i < a->cnt; i++) {
+    struct mr_fold_spread *s = AT(i, struct mr_fold_spread);
+    double x = a->f->is_double ? d[a->rows[i]] : (double)v[a->rows[i]], before = x - s->mean;
+    s->mean += before / (double)++s->cnt;
+    s->squares += before * (x - s->mean);
   }
 }
 
@@ -493,6 +508,10 @@ static void add_fold(const struct adder *a) {
   case MR_FOLD_LAST: add_picks(a); return;
   case MR_FOLD_LIST: add_lists(a); break;
   case MR_FOLD_HLL: add_hlls(a); break;
+  case MR_FOLD_STDDEV:
+  case MR_FOLD_STDDEV_POP:
+  case MR_FOLD_VARIANCE:
+  case MR_FOLD_VAR_POP: add_spreads(a); break;
   default: add_sets(a); break;
   }
   note_values(a);

@@ -16,6 +16,7 @@
  *   collect_set, distinct 16, 32   a chain of members, in order of arrival; of codes and bools a
  * bitmap
  *   approx_count_distinct      8   a sketch (hll.h)
+ *   stddev, variance          24   rows, mean, sum of squared distances from it (Welford 1962)
  *
  * sum, avg, min, max, first and last of no value are NULL: a bit of the row says so where that can
  * be. */
@@ -39,7 +40,11 @@ enum mr_fold_func {
   MR_FOLD_LIST,
   MR_FOLD_SET,
   MR_FOLD_DISTINCT, /* count(DISTINCT x) */
-  MR_FOLD_HLL       /* approx_count_distinct(x); of codes and bools use MR_FOLD_DISTINCT */
+  MR_FOLD_HLL,      /* approx_count_distinct(x); of codes and bools use MR_FOLD_DISTINCT */
+  MR_FOLD_STDDEV,   /* of numbers, these four; the first and third over n - 1, NULL of one row */
+  MR_FOLD_STDDEV_POP,
+  MR_FOLD_VARIANCE,
+  MR_FOLD_VAR_POP
 };
 
 struct mr_fold {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Aggregates as columns. */
+#include <math.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -71,6 +72,23 @@ static void read_avgs(const struct reader *r) {
       if (r->f->is_double) memcpy(&sum, &avg->sum.lo, sizeof sum);
       ((double *)r->out->data)[i] = sum / (double)avg->cnt;
     }
+  }
+}
+
+static void read_spreads(const struct reader *r) {
+  enum mr_fold_func func = r->f->func;
+  bool sample = func == MR_FOLD_STDDEV || func == MR_FOLD_VARIANCE;
+  bool root = func == MR_FOLD_STDDEV || func == MR_FOLD_STDDEV_POP;
+  double *out = r->out->data;
+  for (uint32_t i = 0; i < r->cnt; i++) {
+    const struct mr_fold_spread *s = AT(i, struct mr_fold_spread);
+    out[i] = 0;
+    if (s->cnt < 1u + sample) {
+      set_null(r, i);
+      continue;
+    }
+    double v = s->squares / (double)(s->cnt - sample);
+    out[i] = root ? sqrt(v) : v;
   }
 }
 
@@ -212,6 +230,10 @@ uint32_t mr_fold_column(const struct mr_space *space, const struct mr_fold *fold
       if (!has_value(r, i)) set_null(r, i);
     break;
   case MR_FOLD_AVG: read_avgs(r); break;
+  case MR_FOLD_STDDEV:
+  case MR_FOLD_STDDEV_POP:
+  case MR_FOLD_VARIANCE:
+  case MR_FOLD_VAR_POP: read_spreads(r); break;
   case MR_FOLD_DISTINCT:
     for (uint32_t i = 0; i < cnt; i++) ((uint64_t *)out->data)[i] = members_of(r, i);
     break;

@@ -16,6 +16,10 @@ struct mr_fold_avg {
   struct mr_fold_sum sum; /* of doubles: lo has the bits */
   uint64_t cnt;
 };
+struct mr_fold_spread {
+  uint64_t cnt;
+  double mean, squares; /* sum of squared distances from the mean */
+};
 union mr_fold_value { /* of one row's argument */
   int64_t i;
   double d;

@@ -33,6 +33,8 @@ static const struct column columns[] = {
     {"ns", "collect_list(name)"},
     {"set", "collect_set(v)"},
     {"dn", "count(DISTINCT name)"},
+    {"sdev", "round(stddev(d) * 1e6)"},
+    {"vpop", "round(var_pop(v) * 1e6)"},
     {"ad", "approx_count_distinct(name)"},
     {"ac", "approx_count_distinct(city)"},
     {"len", "window_end - window_start"},
@@ -78,6 +80,26 @@ static void list_text(const char *name, const struct group *g, char *out) {
       at += sprintf(out + at, "%s%lld", sep, (long long)r->v);
   }
   sprintf(out + at, "]");
+}
+
+/* From the sums of values and squares, which are whole: d is a tenth of an int, v an int. */
+static void spread_text(const char *name, const struct group *g, char *out) {
+  __extension__ __int128 sum = 0, squares = 0, n = 0;
+  bool sample = !strcmp(name, "sdev");
+  for (uint32_t i = 0; i < g->cnt; i++) {
+    const struct row *r = &g->rows[i];
+    int64_t x = sample ? (int64_t)lround(r->d * 10) : r->v;
+    if (!sample && r->v_null) continue;
+    n++;
+    sum += x;
+    squares += x * (__extension__(__int128) x);
+  }
+  if (n < 1 + sample) {
+    strcpy(out, "null");
+    return;
+  }
+  long double v = (long double)(n * squares - sum * sum) / (long double)(n * (n - sample));
+  sprintf(out, "%.17g", (double)roundl((sample ? sqrtl(v / 100) : v) * 1e6L));
 }
 
 static uint32_t city_cnt(const struct group *g) {
@@ -161,6 +183,8 @@ static void value_text(const char *name, const struct query *q, const struct gro
     list_text(name, g, out);
   else if (!strcmp(name, "dn") || !strcmp(name, "ad"))
     int_text(out, false, dn);
+  else if (!strcmp(name, "sdev") || !strcmp(name, "vpop"))
+    spread_text(name, g, out);
   else if (!strcmp(name, "ac"))
     int_text(out, false, city_cnt(g));
   else if (!strcmp(name, "len"))

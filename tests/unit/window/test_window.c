@@ -21,6 +21,7 @@ static const struct query queries[] = {
     {"texts by city", KEY_CITY, "minn maxn minc maxc fn ln fv", 10 * SECOND, -2 * SECOND, NULL,
      NULL},
     {"lists by city", KEY_CITY, "cs vs ns set dn", 4 * SECOND, 0, NULL, NULL},
+    {"spreads", KEY_CITY, "n sdev vpop", 3 * SECOND, 0, NULL, NULL},
     {"distinct values", KEY_OK | KEY_CITY, "n ad dn", 10 * SECOND, 0, NULL, NULL},
     {"by name", KEY_NAME, "n nok sv ac", 10 * SECOND, 0, "ok", is_ok},
     {"by number", KEY_V, "n minn", MINUTE, 0, NULL, NULL},
