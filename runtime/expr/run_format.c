@@ -18,6 +18,27 @@ static uint32_t put_commas(const char *s, uint32_t len, char *out) {
   return at;
 }
 
+/* x with so many digits behind the point. From 10^15 on as Java: the digits of its shortest text,
+ * then zeros. */
+static uint32_t put_fixed(double x, int digits, char *out) {
+  char text[MR_TEXT_DOUBLE_SZ];
+  size_t len = mr_double_format(text, x);
+  const char *e = memchr(text, 'e', len);
+  if (!(fabs(x) >= 1e15) || !isfinite(x) || !e)
+    return (uint32_t)mr_double_format_fixed(out, x, digits, false);
+  int64_t exponent = 0;
+  mr_int64_parse(e + 2, len - (size_t)(e + 2 - text), &exponent); /* behind "e+" */
+  uint32_t at = 0, behind = 0;
+  for (const char *c = text; c < e; c++) {
+    if (*c != '.') out[at++] = *c;
+    behind += c > text + (text[0] == '-') && *c != '.';
+  }
+  for (int64_t zeros = exponent - behind; zeros > 0; zeros--) out[at++] = '0';
+  if (digits) out[at++] = '.';
+  memset(out + at, '0', (size_t)digits);
+  return at + (uint32_t)digits;
+}
+
 /* Digits below 0: NULL, as Spark. */
 static inline enum row_result format_number_row(struct expr_run *run, const struct expr_node *n,
                                                 uint32_t row, struct mr_str *out) {
@@ -32,7 +53,7 @@ static inline enum row_result format_number_row(struct expr_run *run, const stru
     memset(plain + len, '0', (size_t)digits);
     len += (uint32_t)digits;
   } else {
-    len = (uint32_t)mr_double_format_fixed(plain, row_f64(run, n, 0, row), (int)digits, false);
+    len = put_fixed(row_f64(run, n, 0, row), (int)digits, plain);
   }
   len = put_commas(plain, len, full);
   return row_copied(run, full, len, out) ? ROW_OK : ROW_FULL;
@@ -63,7 +84,8 @@ static uint32_t put_real(const struct expr_format_item *item, double x, char *ou
     return (uint32_t)strlen(text);
   }
   if (item->conv == 'f') x = expr_round(ROUND_HALF_UP, x, digits); /* as Java rounds */
-  return (uint32_t)mr_double_format_fixed(out, x, digits, item->conv == 'e');
+  if (item->conv == 'f') return put_fixed(x, digits, out);
+  return (uint32_t)mr_double_format_fixed(out, x, digits, true);
 }
 
 /* One value's text, without padding; strings are given as they are. */
@@ -75,8 +97,8 @@ static const char *item_text(struct expr_run *run, const struct expr_node *n,
   const char *text = buf;
   char plain[MR_TEXT_FIXED_SZ];
   if (!vec_bit(v->valid, row, true)) {
-    *len = 4;
-    return "null";
+    *len = item->conv == 'b' ? 5 : 4;
+    return item->conv == 'b' ? "false" : "null"; /* as Java */
   }
   if (item->conv == 'c') {
     *len = expr_utf8_put(buf, (uint32_t)((const int64_t *)v->data)[row] & 0x1fffff);

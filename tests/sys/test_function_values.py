@@ -298,17 +298,22 @@ case("xxhash64(s, a, x, p, ts)", lambda r: spark_hash(r.s, r.a, r.x, r.p, r.ts),
 # ---- formatting
 
 
+def fixed(x):
+    """A double as decimal digits: its shortest ones where it is large."""
+    return decimal.Decimal(repr(x)) if abs(x) >= 1e15 else decimal.Decimal(x)
+
+
 def formatted(r):
     def of(spec, value):
         return "null".rjust(6) if value is None and spec == "6.2f" else (
             "null" if value is None else format(value, spec))
-    y = None if r.y is None else decimal_round(r.y, 2, UP)
+    y = None if r.y is None else fixed(decimal_round(r.y, 2, UP))
     u = "null" if r.u is None else r.u
     return "|".join((of("", r.s), of("6.2f", y), of("+d", r.k),
                      "null" if r.a is None else "%x" % (r.a % 2**64), u.ljust(6), of(",d", r.a)))
 
 
-case("format_number(y, 2)", lambda r: format(decimal.Decimal(r.y), ",.2f"))
+case("format_number(y, 2)", lambda r: format(fixed(r.y), ",.2f"))
 case("format_number(a, k)", lambda r: None if r.k < 0 else format(r.a, ",d") + (
     "." + "0" * r.k if r.k else ""))
 case("format_string('%s|%6.2f|%+d|%x|%-6s|%,d', s, y, k, a, u, a)", formatted, strict=False)
