@@ -196,6 +196,25 @@ static const char *closest(struct compiler *c, const char *wrong) {
   return best;
 }
 
+/* Why a function that people know from Spark is not here; NULL: it is none of those. */
+static const char *why_not(const char *name) {
+  static const char *const reasons[][2] = {
+      {"from_utc_timestamp", "all times are UTC"},
+      {"to_utc_timestamp", "all times are UTC"},
+      {"convert_timezone", "all times are UTC"},
+      {"rand", "the same row has to give the same value in every run"},
+      {"random", "the same row has to give the same value in every run"},
+      {"uuid", "the same row has to give the same value in every run"},
+      {"explode", "an expression gives one value per row"},
+      {"get_json_object", "a field that is declared is read from the row's JSON"},
+      {"from_json", "a field that is declared is read from the row's JSON"},
+      {"to_char", "date_format and format_number write texts"},
+  };
+  for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+    if (strcmp(reasons[i][0], name) == 0) return reasons[i][1];
+  return NULL;
+}
+
 static struct expr_node *unknown(struct compiler *c, const struct ast_node *ast) {
   if (ast_agg_func(ast->name) >= 0) {
     EXPR_ERROR_AT(c->errors, MR_EXPR_AGGREGATE, ast,
@@ -209,6 +228,8 @@ static struct expr_node *unknown(struct compiler *c, const struct ast_node *ast)
   }
   struct mr_expr_error *e = expr_error(c->errors, MR_EXPR_UNKNOWN_FUNCTION, ast->op_off,
                                        ast->op_len, "no function \"%s\"", ast->name);
+  e->label = why_not(ast->name);
+  if (e->label) return NULL;
   const char *close = closest(c, ast->name);
   if (close) e->label = mr_arena_printf(c->arena, "did you mean \"%s\"?", close);
   return NULL;

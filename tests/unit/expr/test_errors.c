@@ -47,6 +47,8 @@ static const struct {
      "are for columns"},
     {"uper(s)", "2003 0+4 no function \"uper\"; label: did you mean \"upper\"?"},
     {"nosuch(s)", "2003 0+6 no function \"nosuch\""},
+    {"rand()",
+     "2003 0+4 no function \"rand\"; label: the same row has to give the same value in every run"},
     {"upper(a)",
      "2005 6+1 upper wants a string, this is int64; label: a is int64; try: CAST(a AS string)"},
     {"sqrt(s)",
