@@ -30,8 +30,10 @@ int mr_csv_conf_read(const struct mr_csv_conf *conf, struct mr_decode_csv *out, 
                         "a delimiter is one ASCII sign such as , ; | or tab; no letter, digit, or "
                         "one of . + - _");
   *key = "quote";
-  if (q[0] && (!is_sign((unsigned char)q[0]) || q[1]))
-    return mr_error_set(err, MR_ERR_CONF, "a quote is one ASCII sign such as \" or ', or none");
+  if (q[0] && (!is_sign((unsigned char)q[0]) || q[1] || strchr(".+-_:", q[0])))
+    return mr_error_set(err, MR_ERR_CONF,
+                        "a quote is one ASCII sign such as \" or ', none of . + - _ :, or the word "
+                        "none");
   if (q[0] == d[0])
     return mr_error_set(err, MR_ERR_CONF, "the quote is the same character as the delimiter");
   return 0;

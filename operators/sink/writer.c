@@ -7,7 +7,10 @@
 #include <sys/stat.h>
 
 #include "base/assert.h"
+#include "graph/codes.h"
+#include "graph/compile.h"
 #include "graph/plan.h"
+#include "graph/tree.h"
 
 /* A buffer with less room than this share of it is sent, so that rows are rarely cut. */
 #define LOW_SHARE 8u
@@ -16,7 +19,12 @@
 
 struct writer_plan {
   int32_t raw_col; /* of `any`: the line is written as it came; -1: the columns are */
+  bool is_csv;
+  struct mr_decode_csv csv;
 };
+
+const char *const mr_writer_formats[] = {"json", "csv", NULL};
+const char *const mr_writer_null_words[] = {"keep", "omit", "own", NULL};
 
 /* ---- plan ---- */
 
@@ -36,6 +44,40 @@ int mr_writer_plan(struct mr_op_plan *p) {
   if (!p->every_us && !p->plan->runtime.virtual_clock) p->every_us = MR_WRITER_FLUSH_US;
   p->state_max = 2 * MR_WRITER_BUF_SZ;
   return MR_OK;
+}
+
+static int plan_csv(struct mr_op_plan *p, const struct mr_writer_opts *opts) {
+  struct writer_plan *data = p->data;
+  struct mr_tree *at = mr_tree_get(p->tree, "csv");
+  struct mr_error err;
+  const char *key;
+  data->is_csv = true;
+  data->raw_col = -1; /* other columns than those that are named are not known */
+  mr_error_clear(&err);
+  if (mr_csv_conf_read(&opts->csv, &data->csv, &key, &err))
+    return mr_op_error(p, mr_tree_get(at, key), MR_CODE_OUT_OF_RANGE, "%s", err.text);
+  if (!data->csv.quote)
+    return mr_op_error(p, mr_tree_get(at, "quote"), MR_CODE_OUT_OF_RANGE,
+                       "what is written needs a quote");
+  if (opts->nulls)
+    return mr_op_error(p, mr_tree_get(p->tree, "nulls"), MR_CODE_KEYS_CLASH,
+                       "nulls is for format: json; in CSV a NULL is an empty cell");
+  struct mr_tree *format = mr_tree_get(p->tree, "format");
+  if (!p->in->visible_cnt)
+    return mr_op_error(p, format, MR_CODE_KEYS_CLASH,
+                       "CSV needs columns, and none of the source's are declared or used");
+  const struct mr_field *unfit = mr_csv_conf_unfit(p->in);
+  if (!unfit) return MR_OK;
+  char type[64];
+  return mr_op_error(p, format, MR_CODE_KEYS_CLASH, "column %s is %s, which CSV cannot hold",
+                     unfit->name, mr_field_type_text(unfit, type, sizeof type));
+}
+
+int mr_writer_plan_opts(struct mr_op_plan *p, const struct mr_writer_opts *opts) {
+  int rc = mr_writer_plan(p);
+  if (rc || opts->format == 1) return rc ? rc : plan_csv(p, opts);
+  struct mr_tree *at = mr_tree_get(p->tree, "csv");
+  return at ? mr_op_error(p, at, MR_CODE_KEYS_CLASH, "csv is for format: csv") : MR_OK;
 }
 
 void mr_writer_need(const struct mr_op_plan *p, const bool *const out_need[MR_OUTS_MAX],
@@ -67,14 +109,30 @@ int mr_writer_init(struct mr_writer *w, struct mr_op_ctx *ctx, uint32_t buf_sz,
 int mr_writer_encoder(struct mr_writer *w, struct mr_op_ctx *ctx, enum mr_writer_nulls nulls,
                       struct mr_error *err) {
   const struct writer_plan *data = ctx->data;
+  const struct mr_schema *schema = ctx->node->op_plan.in;
+  if (data->is_csv) {
+    w->header = data->csv.header;
+    w->csv = mr_csv_encoder_create(ctx->arena, schema, &data->csv, err);
+    return w->csv ? MR_OK : err->code;
+  }
   struct mr_json_encode_conf conf = {
-      .schema = ctx->node->op_plan.in,
+      .schema = schema,
       .nulls_omit = nulls == MR_WRITER_OMIT,
       .nulls_own = nulls == MR_WRITER_OWN,
       .raw_col = data->raw_col,
   };
-  w->enc = mr_json_encoder_create(ctx->arena, &conf, err);
-  return w->enc ? MR_OK : err->code;
+  w->json = mr_json_encoder_create(ctx->arena, &conf, err);
+  return w->json ? MR_OK : err->code;
+}
+
+/* The header goes in front of all rows; it is shorter than a buffer. */
+static void put_header(struct mr_writer *w) {
+  uint32_t len;
+  if (!w->csv || !w->header) return;
+  const char *text = mr_csv_encode_header(w->csv, &len);
+  MR_ASSERT(len <= w->buf_sz && !w->bufs[0].used);
+  memcpy(w->bufs[0].p, text, len);
+  w->bufs[0].used = w->bufs[0].head = len;
 }
 
 static bool is_below(const char *path, const char *dir) {
@@ -109,8 +167,10 @@ int mr_writer_open(struct mr_writer *w, struct mr_op_ctx *ctx, const char *path,
   if (fd < 0) return open_failed(w, fd, err);
   w->fd = (int)fd;
   req = (struct mr_io_req){.kind = MR_IO_STAT, .fd = w->fd};
-  w->stream = mr_io_wait(w->io, &req) < 0 || !S_ISREG(req.mode);
+  int64_t size = mr_io_wait(w->io, &req);
+  w->stream = size < 0 || !S_ISREG(req.mode);
   w->state = MR_WRITER_OPEN;
+  if (w->stream || !append || !size) put_header(w);
   return MR_OK;
 }
 
@@ -124,6 +184,7 @@ void mr_writer_attach(struct mr_writer *w, int fd, const char *name) {
   w->fd = fd;
   w->shared = w->stream = true;
   w->state = MR_WRITER_OPEN;
+  put_header(w);
 }
 
 /* ---- failures and accounts ---- */
@@ -142,11 +203,21 @@ static void fail(struct mr_writer *w, struct mr_op_ctx *ctx, int64_t rc) {
   mr_op_fail(ctx, MR_ERR_IO, "%s", err.text);
 }
 
-/* Rows whose end is among the first len bytes. JSON lines hold no other newlines. */
-static uint64_t rows_within(const char *p, uint64_t len) {
+/* Rows whose end is among the buffer's first len bytes, header not counted; *rest: the bytes behind
+ * the last line end. JSON lines hold no other newlines. */
+static uint64_t rows_within(const struct mr_writer *w, const struct mr_writer_buf *buf,
+                            uint64_t len, size_t *rest) {
   uint64_t rows = 0;
-  const char *end = p + len;
-  while (p < end && (p = memchr(p, '\n', (size_t)(end - p)))) rows++, p++;
+  *rest = len;
+  if (w->csv) {
+    rows = mr_csv_encoded_rows(w->csv, buf->p, rest, buf->inside);
+    return rows - (rows && buf->head);
+  }
+  const char *p = buf->p, *end = p + len;
+  while (p < end && (p = memchr(p, '\n', (size_t)(end - p)))) {
+    rows++;
+    *rest = (size_t)(end - ++p);
+  }
   return rows;
 }
 
@@ -154,12 +225,13 @@ static uint64_t rows_within(const char *p, uint64_t len) {
 static bool reap(struct mr_writer *w, struct mr_op_ctx *ctx) {
   if (!w->in_flight || !mr_io_done(&w->req)) return true;
   struct mr_writer_buf *buf = &w->bufs[w->cur ^ 1];
-  bool ok = w->req.result >= 0;
-  uint64_t rows = ok ? buf->rows : w->enc ? rows_within(buf->p, w->req.done) : 0;
+  bool ok = w->req.result >= 0, has_rows = w->json || w->csv;
+  size_t rest;
+  uint64_t rows = ok ? buf->rows : has_rows ? rows_within(w, buf, w->req.done, &rest) : 0;
   w->in_flight = false;
   ctx->counts.rows_out += rows;
   ctx->counts.bytes_out += w->req.done;
-  buf->used = 0;
+  buf->used = buf->head = 0;
   buf->rows = 0;
   return ok;
 }
@@ -217,18 +289,39 @@ static bool send(struct mr_writer *w, struct mr_op_ctx *ctx) {
   return true;
 }
 
+/* Rows of the view into the room of the buffer; true: those were the last ones. */
+static bool encode_json(struct mr_writer *w, struct mr_op_ctx *ctx, struct mr_writer_buf *buf,
+                        uint32_t room) {
+  struct mr_json_cursor *cur = &w->cursor.json;
+  uint64_t rows = cur->rows, nulls = cur->nan_null;
+  buf->used +=
+      (uint32_t)mr_json_encode(w->json, w->view, ctx->region->base, cur, buf->p + buf->used, room);
+  buf->rows += cur->rows - rows;
+  ctx->counts.nan_null += cur->nan_null - nulls;
+  return mr_json_encode_done(w->view, cur);
+}
+
+static bool encode_csv(struct mr_writer *w, struct mr_op_ctx *ctx, struct mr_writer_buf *buf,
+                       uint32_t room) {
+  struct mr_csv_cursor *cur = &w->cursor.csv;
+  uint64_t rows = cur->rows, nulls = cur->nan_null;
+  if (!buf->used) buf->inside = mr_csv_encode_inside(cur);
+  buf->used +=
+      (uint32_t)mr_csv_encode(w->csv, w->view, ctx->region->base, cur, buf->p + buf->used, room);
+  buf->rows += cur->rows - rows;
+  ctx->counts.nan_null += cur->nan_null - nulls;
+  return mr_csv_encode_done(w->view, cur);
+}
+
+_Static_assert(MR_CSV_ENCODE_MIN <= MR_JSON_ENCODE_MIN, "room for one is room for the other");
+
 /* Encodes as far as there is room; true: the view is written out or there is none. */
 static bool encode(struct mr_writer *w, struct mr_op_ctx *ctx) {
   while (w->view) {
     struct mr_writer_buf *buf = &w->bufs[w->cur];
     uint32_t room = w->buf_sz - buf->used;
     if (!buf->used || (room >= MR_JSON_ENCODE_MIN && room >= w->buf_sz / LOW_SHARE)) {
-      uint64_t rows = w->cursor.rows, nulls = w->cursor.nan_null;
-      buf->used += (uint32_t)mr_json_encode(w->enc, w->view, ctx->region->base, &w->cursor,
-                                            buf->p + buf->used, room);
-      buf->rows += w->cursor.rows - rows;
-      ctx->counts.nan_null += w->cursor.nan_null - nulls;
-      if (mr_json_encode_done(w->view, &w->cursor)) {
+      if (w->csv ? encode_csv(w, ctx, buf, room) : encode_json(w, ctx, buf, room)) {
         w->view = NULL;
         return true;
       }
@@ -345,12 +438,12 @@ bool mr_writer_written(struct mr_writer *w, struct mr_op_ctx *ctx) {
 /* Writes whole rows that are still here. */
 static void write_rest(struct mr_writer *w, struct mr_op_ctx *ctx) {
   struct mr_writer_buf *buf = &w->bufs[w->cur];
-  const char *last = buf->used ? memrchr(buf->p, '\n', buf->used) : NULL;
-  if (!last) return;
-  struct mr_io_req req = {
-      .kind = MR_IO_WRITE, .fd = w->fd, .buf = buf->p, .len = (uint64_t)(last + 1 - buf->p)};
+  size_t rest;
+  rows_within(w, buf, buf->used, &rest);
+  if (rest == buf->used) return;
+  struct mr_io_req req = {.kind = MR_IO_WRITE, .fd = w->fd, .buf = buf->p, .len = buf->used - rest};
   mr_io_wait(w->io, &req);
-  ctx->counts.rows_out += rows_within(buf->p, req.done);
+  ctx->counts.rows_out += rows_within(w, buf, req.done, &rest);
   ctx->counts.bytes_out += req.done;
 }
 
@@ -367,8 +460,9 @@ void mr_writer_fini(struct mr_writer *w, struct mr_op_ctx *ctx) {
   }
   if (w->in_flight) mr_io_finish(w->io, &w->req); /* of a stream: it is cancelled */
   bool ok = reap(w, ctx) && w->state == MR_WRITER_OPEN;
-  if (ok && file && w->enc) write_rest(w, ctx);
-  if (w->enc) count_dropped(ctx);
+  bool has_rows = w->json || w->csv;
+  if (ok && file && has_rows) write_rest(w, ctx);
+  if (has_rows) count_dropped(ctx);
   if (w->fd < 0 || w->shared) return;
   struct mr_io_req req = {.kind = MR_IO_CLOSE, .fd = w->fd};
   mr_io_wait(w->io, &req);

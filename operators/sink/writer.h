@@ -4,8 +4,8 @@
 
 /* How sinks write: two buffers, of which one is filled while the other is on its way through mr_io.
  * Nothing here blocks; where both buffers are taken, ctx->more is set and the next drain goes on.
- * Rows are encoded as JSON lines from a cursor, so a view may take several drains and a row several
- * buffers.
+ * Rows are encoded as JSON lines or CSV from a cursor, so a view may take several drains and a row
+ * several buffers.
  *
  *   closed --(open_later: the first bytes)--> opening --> open --finish--> closing --> shut
  *   open, attach: open at once                  any failure --> failed, and the graph stops
@@ -14,6 +14,8 @@
  * make it count as dropped: rows_in = rows_out + dropped. One writer belongs to one sink instance.
  */
 
+#include "format/csv_conf.h"
+#include "format/csv_encode.h"
 #include "format/json_encode.h"
 #include "io/io.h"
 #include "worker/ctx.h"
@@ -35,6 +37,8 @@ enum mr_writer_state {
 struct mr_writer_buf {
   char *p;
   uint32_t used;
+  uint32_t head; /* bytes of a header in front of the rows */
+  bool inside;   /* CSV: it begins inside quotes */
   uint64_t rows; /* that end in it */
 };
 
@@ -57,16 +61,31 @@ struct mr_writer {
   struct mr_io_req file; /* of opening and closing */
   struct mr_writer_buf bufs[2];
   uint64_t sent_ns;
-  const struct mr_json_encoder *enc;
-  const struct mr_view *view; /* being encoded; NULL: none */
-  struct mr_json_cursor cursor;
+  const struct mr_json_encoder *json; /* or */
+  const struct mr_csv_encoder *csv;   /* or text of other kinds */
+  bool header;                        /* CSV begins with one */
+  const struct mr_view *view;         /* being encoded; NULL: none */
+  union {
+    struct mr_json_cursor json;
+    struct mr_csv_cursor csv;
+  } cursor;
 };
 
-/* ---- plan, for sinks that write rows as JSON lines ---- */
+/* ---- plan, for sinks that write rows; as JSON lines where nothing else is said ---- */
 
-/* Sets p->data for mr_writer_need and mr_writer_encoder, p->every_us where nothing else is said,
- * p->state_max. */
+/* Sets p->data for mr_writer_need and mr_writer_encoder (JSON), p->every_us where nothing else is
+ * said, p->state_max. */
 int mr_writer_plan(struct mr_op_plan *p);
+
+/* What a sink says of its rows, and the words that `format` and `nulls` may be. */
+struct mr_writer_opts {
+  int format, nulls;
+  struct mr_csv_conf csv;
+};
+extern const char *const mr_writer_formats[], *const mr_writer_null_words[];
+/* mr_writer_plan with options that stand at `format`, `nulls` and `csv` of the node. MR_ERR_CONF
+ * when something was reported. */
+int mr_writer_plan_opts(struct mr_op_plan *p, const struct mr_writer_opts *opts);
 void mr_writer_need(const struct mr_op_plan *p, const bool *const out_need[MR_OUTS_MAX],
                     bool *in_need);
 

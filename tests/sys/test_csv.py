@@ -4,6 +4,7 @@
 
 import csv
 import io
+import json
 import random
 
 import millrace
@@ -228,6 +229,98 @@ sinks: { out: { type: stdout, from: big } }
         self.refused("{ type: stdin, format: csv, event: e }",
                      ["error[MR1009]", "json in the event"],
                      "events: { e: { format: json, fields: { a: int64 } } }\n")
+
+
+class Sinks(millrace.Case):
+    GRAPH = """millrace: 1
+graph: g
+events:
+  e:
+    fields:
+      id: { type: int64 }
+      s: { type: string }
+      d: { type: double, optional: true }
+      b: { type: bool, optional: true }
+      kind: { type: string, one_of: [low, "hi, gh"], optional: true }
+      t: { type: timestamp }
+    event_time: t
+sources: { in: { type: file, path: %(path)s, format: %(format)s, event: e } }
+sinks: { out: { %(sink)s, from: in, format: csv%(more)s } }
+"""
+
+    def run_graph(self, path, form, sink, more=""):
+        self.write("g.yaml", self.GRAPH % {"path": path, "format": form, "sink": sink,
+                                           "more": more})
+        result = self.millrace("run", "g.yaml", "--summary", "summary.json")
+        self.assertEqual(result.code, 0, result.err)
+        self.assert_accounts(self.summary())
+        return result.out
+
+    def make_rows(self, seed, count):
+        rng = random.Random(seed)
+        return [{"id": i, "s": "".join(rng.choice('ab",;\n\r \u00e9\t') for _ in
+                                       range(rng.randrange(20))),
+                 "d": rng.choice([None, 0.1, -2.5, 1e300]), "b": rng.choice([None, True, False]),
+                 "kind": rng.choice([None, "low", "hi, gh"]),
+                 "t": f"2025-10-13T00:{i // 60 % 60:02d}:{i % 60:02d}.{i % 1000:03d}Z"}
+                for i in range(count)]
+
+    def cells(self, row):
+        """A row as the sink writes it."""
+        time = row["t"].replace(".000Z", "Z")
+        flag = "" if row["b"] is None else str(row["b"]).lower()
+        return [str(row["id"]), row["s"], "" if row["d"] is None else repr(row["d"]), flag,
+                row["kind"] or "", time]
+
+    def test_pythons_csv_module_reads_what_is_written(self):
+        rows = self.make_rows(1, 3000)
+        self.write("in.ndjson", "".join(json.dumps(r) + "\n" for r in rows))
+        for sink in ("type: stdout", "type: file, path: out.csv"):
+            self.run_graph("in.ndjson", "json", sink)
+        text = (self.dir / "out.csv").read_bytes().decode()
+        got = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+        self.assertEqual(got[0], ["id", "s", "d", "b", "kind", "t"])
+        want = [self.cells(r) for r in rows]
+        self.assertEqual([[g[0], g[1], g[2].replace("1e300", "1e+300"), *g[3:]] for g in got[1:]],
+                         want)
+        self.assertIn('"",', text)  # an empty string is no NULL
+        self.assertEqual(self.node(self.summary(), "out")["rows_out"], len(rows))
+
+    def test_what_is_written_reads_back_the_same(self):
+        rows = self.make_rows(2, 3000)
+        self.write("in.ndjson", "".join(json.dumps(r) + "\n" for r in rows))
+        self.run_graph("in.ndjson", "json", "type: file, path: a.csv")
+        self.run_graph("a.csv", "csv", "type: file, path: b.csv")
+        self.assertEqual((self.dir / "a.csv").read_bytes(), (self.dir / "b.csv").read_bytes())
+
+    def test_a_header_stands_once_in_a_file_that_is_appended_to(self):
+        self.write("in.ndjson", "".join(json.dumps(r) + "\n" for r in self.make_rows(3, 1)))
+        for _ in range(2):
+            self.run_graph("in.ndjson", "json", "type: file, path: out.csv, mode: append")
+        lines = (self.dir / "out.csv").read_text().count("id,s,d,b,kind,t\n")
+        self.assertEqual(lines, 1)
+        self.write("none.ndjson", "")
+        out = self.run_graph("none.ndjson", "json", "type: stdout")
+        self.assertEqual(out, "id,s,d,b,kind,t\n")
+        out = self.run_graph("none.ndjson", "json", "type: stdout", ", csv: { header: false }")
+        self.assertEqual(out, "")
+
+    def test_other_signs(self):
+        self.write("in.ndjson", json.dumps({**self.make_rows(4, 1)[0], "s": "a;'b', c"}))
+        out = self.run_graph("in.ndjson", "json", "type: stdout",
+                             ", csv: { delimiter: ';', quote: \"'\" }")
+        self.assertIn(";'a;''b'', c';", out)
+
+    def test_columns_that_csv_cannot_hold_are_refused(self):
+        self.write("g.yaml", """millrace: 1
+graph: g
+sources: { in: { type: stdin, fields: { id: int64, tags: list<string> } } }
+sinks: { out: { type: stdout, from: in, format: csv } }
+""")
+        result = self.millrace("validate", "g.yaml")
+        self.assertEqual(result.code, 78)
+        self.assertIn("g.yaml:4:49: error[MR1009]: column tags is list<string>, which CSV cannot",
+                      result.err)
 
 
 class Times(millrace.Case):

@@ -21,7 +21,8 @@ static const struct mr_schema schema = {
 /* The options of the file sink, as its table fills them. */
 struct file_conf {
   const char *path;
-  int format, mode, nulls;
+  int mode;
+  struct mr_writer_opts rows;
 };
 
 struct rows {
@@ -92,6 +93,11 @@ static uint64_t count_lines(const char *p, size_t len) {
 /* A writer of its own in place of the sink's, with small buffers. */
 static const struct mr_op *small_op(uint32_t buf_sz);
 static uint32_t small_buf_sz;
+static const struct mr_writer_opts csv_rows = {.format = 1, .csv = {true, ",", "\""}};
+
+static int csv_plan(struct mr_op_plan *p) {
+  return mr_writer_plan_opts(p, &csv_rows);
+}
 
 static int small_init(struct mr_op_ctx *ctx, struct mr_error *err) {
   int rc = mr_writer_init(ctx->self, ctx, small_buf_sz, err);
@@ -103,6 +109,7 @@ static int small_init(struct mr_op_ctx *ctx, struct mr_error *err) {
 static const struct mr_op *small_op(uint32_t buf_sz) {
   static struct mr_op op;
   op = mr_op_file_sink;
+  op.plan = mr_writer_plan;
   op.init = small_init;
   small_buf_sz = buf_sz;
   return &op;
@@ -193,6 +200,35 @@ MR_TEST(a_full_disk_stops_the_sink_with_right_accounts) {
     assert_int_equal(fake.ctx.counts.rows_in, fake.ctx.counts.rows_out + fake.ctx.counts.dropped);
     assert_int_equal(fake.ctx.counts.rows_in, at);
     assert_int_equal(fake.ctx.counts.bytes_out, space);
+    fake_end();
+  }
+}
+
+MR_TEST(a_full_disk_counts_csv_rows_without_their_header) {
+  MR_UNUSED_STATE;
+  static const char header[] = "id,text\n";
+  for (uint32_t space = 0; space < 9000; space += 613) {
+    static struct mr_op op;
+    op = *small_op(1024);
+    op.plan = csv_plan;
+    begin(&op, NULL, MR_IO_MEMORY);
+    mr_io_memory_space(fake.io, space);
+    uint64_t at = 0;
+    for (int i = 0; i < 20 && !fake.fail_code; i++, at += 10) {
+      struct rows rows;
+      make_rows(&rows, at, 10, i % 4 ? 100 : 3000); /* larger than a buffer, too */
+      fake_process(&rows.view);
+      mr_pool_put(&fake.pool, rows.batch);
+    }
+    fake_finish();
+    size_t len;
+    const char *got = mr_io_memory_get(fake.io, "out", &len);
+    assert_int_equal(fake.fail_code, MR_ERR_IO);
+    assert_int_equal(len, space);
+    if (len >= sizeof header) assert_memory_equal(got, header, sizeof header - 1);
+    uint64_t ends = count_lines(got, len);
+    assert_int_equal(fake.ctx.counts.rows_out, ends ? ends - 1 : 0);
+    assert_int_equal(fake.ctx.counts.rows_in, fake.ctx.counts.rows_out + fake.ctx.counts.dropped);
     fake_end();
   }
 }
@@ -332,10 +368,29 @@ MR_TEST(a_file_sink_overwrites_or_appends_and_makes_its_file_without_rows) {
   size_t want_len = expect_rows(want, 20, 10, 50, false);
   assert_same(got, read_path(got, sizeof got), want, want_len);
   conf.mode = 1;
-  conf.nulls = 1;
+  conf.rows.nulls = 1;
   run_file_sink(&conf, 30, 10);
   want_len += expect_rows(want + want_len, 30, 10, 50, true);
   assert_same(got, read_path(got, sizeof got), want, want_len);
+  remove_dir();
+}
+
+MR_TEST(a_csv_file_has_one_header_however_often_it_is_appended_to) {
+  MR_UNUSED_STATE;
+  static char got[1000];
+  make_dir("out");
+  struct file_conf conf = {.path = path, .mode = 1, .rows = csv_rows};
+  run_file_sink(&conf, 0, 0);
+  got[read_path(got, sizeof got - 1)] = 0;
+  assert_string_equal(got, "id,text\n");
+  run_file_sink(&conf, 7, 2);
+  run_file_sink(&conf, 9, 1);
+  got[read_path(got, sizeof got - 1)] = 0;
+  assert_int_equal(count_lines(got, strlen(got)), 4);
+  assert_ptr_equal(strstr(got, "id,"), got);
+  assert_null(strstr(got + 1, "id,"));
+  assert_non_null(strstr(got, "\n7,"));
+  assert_non_null(strstr(got, "\n9,"));
   remove_dir();
 }
 
@@ -418,11 +473,13 @@ int main(void) {
       MR_CASE(rows_larger_than_both_buffers_come_out_whole_whatever_the_delays),
       MR_CASE(only_selected_rows_are_written),
       MR_CASE(a_full_disk_stops_the_sink_with_right_accounts),
+      MR_CASE(a_full_disk_counts_csv_rows_without_their_header),
       MR_CASE(a_failing_close_is_an_error),
       MR_CASE(a_tick_hands_over_what_is_there),
       MR_CASE(an_eager_sink_leaves_no_small_view_behind),
       MR_CASE(an_aborted_sink_keeps_whole_rows_only),
       MR_CASE(a_file_sink_overwrites_or_appends_and_makes_its_file_without_rows),
+      MR_CASE(a_csv_file_has_one_header_however_often_it_is_appended_to),
       MR_CASE(folders_are_made_below_data_dir_only),
       MR_CASE(a_device_without_room_fails_the_sink),
       MR_CASE(dead_letters_make_their_file_at_the_first_row),
