@@ -64,8 +64,12 @@ static uint32_t city_fill(const struct mr_gen *gen, const struct mr_gen_block *b
       city[b->at + i] = (uint8_t)mr_gen_zipf_draw(gen->zipf, CITIES, bits[i]);
   if (severity) k->field_u8(bits, 2, 3, severity + b->at, b->n);
   if (type) k->field_u8(bits, 0, 3, type + b->at, b->n);
-  if (description)
-    for (uint32_t i = 0; i < b->n; i++) description[b->at + i] = gen->texts[bits[i] & 15];
+  if (description) {
+    const struct mr_str *texts = gen->texts;
+    struct mr_str *restrict to = description + b->at;
+    uint32_t n = b->n;
+    for (uint32_t i = 0; i < n; i++) to[i] = texts[bits[i] & 15];
+  }
   return 0;
 }
 

@@ -35,14 +35,15 @@ static void fill_types(struct shop *s, uint8_t *restrict type) {
   uint8_t *restrict device = codes_at(s->gen, b, MR_SHOP_DEVICE, spare[0]);
   uint8_t *restrict location = codes_at(s->gen, b, MR_SHOP_LOCATION, spare[1]);
   const uint64_t *restrict draws = b->draws[MR_SHOP_KEY];
-  for (uint32_t i = 0; i < b->n; i++) {
+  uint32_t n = b->n;
+  for (uint32_t i = 0; i < n; i++) {
     uint32_t rest = low_half(draws[i]), v = take_below(&rest, 20);
     type[i] = (uint8_t)((v >= 5) + (v >= 11) + (v >= 15) + (v >= 17) + (v >= 19));
     device[i] = (uint8_t)take_below(&rest, 3);
     location[i] = (uint8_t)take_below(&rest, 8);
   }
   for (uint32_t t = 0; t < MR_SHOP_TYPES; t++) {
-    for (uint32_t i = 0; i < b->n; i++) flags[i] = type[i] == t;
+    for (uint32_t i = 0; i < n; i++) flags[i] = type[i] == t;
     fill_bits(s->of[t], flags, b->n);
   }
 }
@@ -52,21 +53,21 @@ static void fill_sessions(struct shop *s, const uint32_t *restrict users) {
   const struct mr_str *names = s->gen->names[MR_SHOP_USER_ID];
   const uint64_t *restrict draws = s->b->draws[MR_SHOP_SESSION];
   uint32_t digits[MR_GEN_BLOCK];
+  uint32_t n = s->b->n;
   uint8_t *at = s->heap;
-  for (uint32_t i = 0; i < s->b->n; i++) { /* the first digit in the lowest byte */
+  for (uint32_t i = 0; i < n; i++) { /* the first digit in the lowest byte */
     uint32_t v = 1000 + mr_rng_below(draws[i], 9000), pairs = v / 100 | (v % 100) << 16;
     uint32_t tens = (pairs * 103u) >> 10 & 0x000f000fu;
     digits[i] = (tens | (pairs - tens * 10) << 8) + 0x30303030u;
   }
-  for (uint32_t i = 0; i < s->b->n; i++) {
+  for (uint32_t i = 0; i < n; i++) {
     const struct mr_str *user = &names[users[i]];
     uint32_t len = user->len;
     memcpy(at, "session_", 8);
     memcpy(at + 8, user->u.inl, MR_STR_INLINE);
     at[8 + len] = '_';
     memcpy(at + 9 + len, &digits[i], 4);
-    AT(s, MR_SHOP_SESSION_ID, struct mr_str, i) =
-        mr_str_make((const char *)at, 13 + len, s->gen->base);
+    put_long(s->gen, &AT(s, MR_SHOP_SESSION_ID, struct mr_str, i), at, 13 + len);
     at += 13 + len;
   }
   s->heap = at;
@@ -178,8 +179,7 @@ static void fill_order_id(struct shop *s, uint32_t i) {
   uint64_t hex = hex_of(low_half(s->b->draws[MR_SHOP_SESSION][i]));
   memcpy(s->heap, "order_", 6);
   memcpy(s->heap + 6, &hex, 8);
-  AT(s, MR_SHOP_ORDER_ID, struct mr_str, i) =
-      mr_str_make((const char *)s->heap, MR_SHOP_ORDER_LEN, s->gen->base);
+  put_long(s->gen, &AT(s, MR_SHOP_ORDER_ID, struct mr_str, i), s->heap, MR_SHOP_ORDER_LEN);
   s->heap += 16; /* so that lists stay aligned */
 }
 

@@ -63,9 +63,10 @@ static void fill_readings(const struct mr_gen *gen, const struct mr_gen_block *b
   const uint64_t *restrict normal = b->draws[MR_SENSOR_NORMAL];
   const uint64_t *restrict hot = b->draws[MR_SENSOR_HOT];
   const uint64_t *restrict shaken = b->draws[MR_SENSOR_SHAKEN];
+  uint32_t n = b->n;
   uint64_t p_hot = share_of(conf->p_hot_given ? conf->p_hot : MR_SENSOR_P_HOT);
   uint64_t p_vib = share_of(conf->p_vib_given ? conf->p_vib : MR_SENSOR_P_VIB);
-  for (uint32_t i = 0; i < b->n; i++) { /* Box and Muller's transformation */
+  for (uint32_t i = 0; i < n; i++) { /* Box and Muller's transformation */
     double x, y, r = sqrt(2 * neg_ln(open_unit(high_half(normal[i]))));
     turn_to(low_half(normal[i]), &x, &y);
     double t = 75 + 4 * (r * x), v = 0.12 + 0.05 * (r * y);
@@ -76,7 +77,7 @@ static void fill_readings(const struct mr_gen *gen, const struct mr_gen_block *b
     t_to[i] = nearest(t * 100) / 100;
     v_to[i] = nearest(v * 1000) / 1000;
   }
-  for (uint32_t i = 0; codes && i < b->n; i++) codes[b->at + i] = (uint8_t)status[i];
+  for (uint32_t i = 0; codes && i < n; i++) codes[b->at + i] = (uint8_t)status[i];
 }
 
 static void fill_places(const struct mr_gen *gen, const struct mr_gen_block *b) {
@@ -84,9 +85,10 @@ static void fill_places(const struct mr_gen *gen, const struct mr_gen_block *b) 
   uint8_t *restrict site = codes_at(gen, b, MR_SENSOR_SITE, spare[0]);
   uint8_t *restrict line = codes_at(gen, b, MR_SENSOR_LINE, spare[1]);
   const uint64_t *restrict draws = b->draws[MR_SENSOR_KEY];
+  uint32_t n = b->n;
   uint32_t sites = gen->schema->fields[MR_SENSOR_SITE].codes->cnt;
   uint32_t lines = gen->schema->fields[MR_SENSOR_LINE].codes->cnt;
-  for (uint32_t i = 0; i < b->n; i++) {
+  for (uint32_t i = 0; i < n; i++) {
     uint32_t rest = low_half(draws[i]);
     site[i] = (uint8_t)take_below(&rest, sites);
     line[i] = (uint8_t)take_below(&rest, lines);

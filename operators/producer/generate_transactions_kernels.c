@@ -32,8 +32,8 @@ static void fill_places(const struct mr_gen *gen, const struct mr_gen_block *b) 
   uint8_t *restrict method = codes_at(gen, b, MR_TX_METHOD, spare[0]);
   uint8_t *restrict currency = codes_at(gen, b, MR_TX_CURRENCY, spare[1]);
   const uint64_t *restrict draws = b->draws[MR_TX_PLACE];
-  uint32_t cnt = mr_gen_knob(gen->conf->locations, MR_TX_LOCATIONS);
-  for (uint32_t i = 0; i < b->n; i++) {
+  uint32_t cnt = mr_gen_knob(gen->conf->locations, MR_TX_LOCATIONS), n = b->n;
+  for (uint32_t i = 0; i < n; i++) {
     uint32_t rest = low_half(draws[i]);
     places[i] = take_below(&rest, cnt);
     method[i] = (uint8_t)take_below(&rest, 3);
@@ -47,7 +47,7 @@ static void fill_places(const struct mr_gen *gen, const struct mr_gen_block *b) 
 
 uint32_t MR_GEN_ISA_NAME(mr_gen_transactions_fill)(const struct mr_gen *gen,
                                                    const struct mr_gen_block *b) {
-  uint32_t idx[MR_GEN_BLOCK];
+  uint32_t idx[MR_GEN_BLOCK], n = b->n;
   double *amount = gen->cols[MR_TX_AMOUNT];
   uint32_t used = fill_ids(gen, b, MR_TX_ID);
   if (used == MR_GEN_FULL) return used;
@@ -59,7 +59,7 @@ uint32_t MR_GEN_ISA_NAME(mr_gen_transactions_fill)(const struct mr_gen *gen,
   if (gen->cols[MR_TX_MERCHANT]) {
     uint32_t cnt = mr_gen_knob(gen->conf->merchants, MR_TX_MERCHANTS);
     const uint64_t *draws = b->draws[MR_TX_PLACE];
-    for (uint32_t i = 0; i < b->n; i++) idx[i] = mr_rng_below(draws[i], cnt);
+    for (uint32_t i = 0; i < n; i++) idx[i] = mr_rng_below(draws[i], cnt);
     fill_names(gen, b, MR_TX_MERCHANT, idx);
   }
   if (b->draws[MR_TX_PLACE]) fill_places(gen, b);
@@ -81,8 +81,8 @@ static void fill_java_digits(const struct mr_gen *gen, const struct mr_gen_block
   uint8_t *restrict method = codes_at(gen, b, MR_JAVA_METHOD, spare[2]);
   uint8_t *restrict currency = codes_at(gen, b, MR_JAVA_CURRENCY, spare[3]);
   const uint64_t *restrict draws = b->draws[MR_TX_KEY];
-  uint32_t cnt = mr_gen_knob(gen->conf->users, MR_TX_USERS);
-  for (uint32_t i = 0; i < b->n; i++) {
+  uint32_t cnt = mr_gen_knob(gen->conf->users, MR_TX_USERS), n = b->n;
+  for (uint32_t i = 0; i < n; i++) {
     uint32_t rest = low_half(draws[i]);
     users[i] = take_below(&rest, cnt);
     kind[i] = (uint8_t)take_below(&rest, 2);
