@@ -17,14 +17,18 @@
 #define EXIT_USAGE 64
 
 const struct mr_bench *const mr_bench_table[] = {
-    &mr_bench_city_v2,     &mr_bench_city_v3,      &mr_bench_city_v4,    &mr_bench_ysb,
-    &mr_bench_ysb_fused,   &mr_bench_ysb_branchy,  &mr_bench_ysb_rings,  &mr_bench_ndjson,
-    &mr_bench_duckdb,      &mr_bench_group_1e2,    &mr_bench_group_1e4,  &mr_bench_group_1e6,
-    &mr_bench_latency_p50, &mr_bench_latency_p999, &mr_bench_wake,       &mr_bench_idle,
-    &mr_bench_stats_1,     &mr_bench_stats_32,     &mr_bench_stats_1024, &mr_bench_linear,
-    &mr_bench_sample_cost, &mr_bench_ring,         &mr_bench_filter,     &mr_bench_expression,
-    &mr_bench_hello,       &mr_bench_hello_memory, &mr_bench_exchange_4, &mr_bench_exchange_16,
-    &mr_bench_hll_add,     &mr_bench_csv_duckdb,
+    &mr_bench_city_v2,       &mr_bench_city_v3,          &mr_bench_city_v4,
+    &mr_bench_ysb,           &mr_bench_ysb_fused,        &mr_bench_ysb_branchy,
+    &mr_bench_ysb_rings,     &mr_bench_ndjson,           &mr_bench_duckdb,
+    &mr_bench_group_1e2,     &mr_bench_group_1e4,        &mr_bench_group_1e6,
+    &mr_bench_latency_p50,   &mr_bench_latency_p999,     &mr_bench_wake,
+    &mr_bench_idle,          &mr_bench_stats_1,          &mr_bench_stats_32,
+    &mr_bench_stats_1024,    &mr_bench_linear,           &mr_bench_sample_cost,
+    &mr_bench_ring,          &mr_bench_filter,           &mr_bench_expression,
+    &mr_bench_hello,         &mr_bench_hello_memory,     &mr_bench_exchange_4,
+    &mr_bench_exchange_16,   &mr_bench_hll_add,          &mr_bench_csv_duckdb,
+    &mr_bench_gen_city,      &mr_bench_gen_transactions, &mr_bench_gen_java,
+    &mr_bench_gen_ecommerce, &mr_bench_gen_sensors,
 };
 const size_t mr_bench_cnt = sizeof mr_bench_table / sizeof mr_bench_table[0];
 

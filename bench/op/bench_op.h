@@ -7,7 +7,8 @@
  *
  *   source columns  { rows: N, batch: N }             columns that the host lends, from memory
  *   source ping     { period: D, count: N, after: D } one row a batch at planned times
- *   sink   hash     { columns: [names] }              rows and their order-independent hash */
+ *   sink   hash     { columns: [names] | all }        rows and their order-independent hash
+ *   sink   read     { }                               the sum of all values of all columns */
 
 #include <stdint.h>
 
@@ -16,7 +17,7 @@
 
 struct mr_run;
 
-extern const struct mr_op mr_bench_op_columns, mr_bench_op_ping, mr_bench_op_hash;
+extern const struct mr_op mr_bench_op_columns, mr_bench_op_ping, mr_bench_op_hash, mr_bench_op_read;
 
 /* The operators of millrace and these, into ops (cap entries), which the table points to. */
 #define MR_BENCH_OPERATORS_MAX 128u
@@ -35,6 +36,9 @@ struct mr_bench_hash {
 };
 /* NULL when there is no such node. */
 const struct mr_bench_hash *mr_bench_hash_of(struct mr_run *run, const char *node);
+
+/* What a read sink has got; its sum is in `hash`. */
+const struct mr_bench_hash *mr_bench_read_of(struct mr_run *run, const char *node);
 
 /* Value at quantile q (0..1) of a histogram, ns; 0 when it is empty. */
 uint64_t mr_bench_hist_at(const struct mr_hist *hist, double q);

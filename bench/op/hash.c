@@ -8,10 +8,11 @@
 #include "graph/opt.h"
 #include "lib/bench.h"
 #include "op/bench_op.h"
+#include "plain/gen.h"
 #include "worker/ctx.h"
 #include "worker/run.h"
 
-#define COLS_MAX 16u
+#define COLS_MAX 32u
 
 struct hash_conf {
   struct mr_opt_strings columns;
@@ -25,7 +26,8 @@ struct hash {
 
 static const struct mr_opt hash_opts[] = {
     {"columns", MR_OPT_NAMES, MR_OPT_AT(struct hash_conf, columns), .def = "",
-     .help = "columns of the row that is hashed, in this order; none: rows are only counted"},
+     .help = "columns of the row that is hashed, in this order; none: rows are only counted; all: "
+             "every column"},
     MR_OPT_END};
 
 static int hash_plan(struct mr_op_plan *p) {
@@ -33,7 +35,10 @@ static int hash_plan(struct mr_op_plan *p) {
   struct hash_data *data = MR_NEW(p->arena, struct hash_data, 1);
   if (conf->columns.cnt > COLS_MAX)
     return mr_op_error(p, NULL, MR_CODE_OUT_OF_RANGE, "at most %u columns", COLS_MAX);
-  for (uint32_t i = 0; i < conf->columns.cnt; i++) {
+  bool all = conf->columns.cnt == 1 && !strcmp(conf->columns.items[0].text, "all");
+  for (uint32_t c = 0; all && c < p->in->visible_cnt && c < COLS_MAX; c++)
+    data->cols[data->cnt++] = c;
+  for (uint32_t i = 0; !all && i < conf->columns.cnt; i++) {
     int32_t c = mr_op_column(p, &conf->columns.items[i]);
     if (c < 0) return MR_ERR_CONF;
     data->cols[data->cnt++] = (uint32_t)c;
@@ -49,6 +54,19 @@ static void hash_need(const struct mr_op_plan *p, const bool *const out_need[MR_
   for (uint32_t i = 0; i < data->cnt; i++) in_need[data->cols[i]] = true;
 }
 
+static int64_t number_of_list(const struct mr_op_ctx *ctx, const struct mr_list *list,
+                              const struct mr_field *field) {
+  const uint8_t *base = ctx->region->base, *data = base + list->off;
+  uint64_t hash = list->cnt;
+  for (uint32_t e = 0; e < list->cnt; e++) {
+    const struct mr_str *s = (const struct mr_str *)(const void *)data + e;
+    bool text = field->elem == MR_TYPE_STRING;
+    hash = mr_plain_list_hash(hash, text ? mr_hash_bytes(mr_str_data(s, base), s->len)
+                                         : ((const uint64_t *)(const void *)data)[e]);
+  }
+  return (int64_t)hash;
+}
+
 /* A value as a number: an enum's code, a string's hash; NULL is the least number. */
 static int64_t number_of(const struct mr_op_ctx *ctx, const struct mr_view *v, uint32_t c,
                          uint32_t row) {
@@ -62,7 +80,9 @@ static int64_t number_of(const struct mr_op_ctx *ctx, const struct mr_view *v, u
     const struct mr_str *s = &((const struct mr_str *)col->data)[row];
     return (int64_t)mr_hash_bytes(mr_str_data(s, ctx->region->base), s->len);
   }
-  default: return 0;
+  default:
+    return number_of_list(ctx, (const struct mr_list *)col->data + row,
+                          &ctx->node->op_plan.in->fields[c]);
   }
 }
 

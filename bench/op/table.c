@@ -5,7 +5,7 @@
 
 void mr_bench_operators(const struct mr_op **ops, uint32_t cap, struct mr_op_table *table) {
   static const struct mr_op *const own[] = {&mr_bench_op_columns, &mr_bench_op_ping,
-                                            &mr_bench_op_hash, NULL};
+                                            &mr_bench_op_hash, &mr_bench_op_read, NULL};
   uint32_t cnt = 0;
   for (const struct mr_op *const *op = own; *op && cnt + 1 < cap; op++) ops[cnt++] = *op;
   for (const struct mr_op *const *op = mr_operators.ops; *op && cnt + 1 < cap; op++)

@@ -39,6 +39,10 @@ struct mr_suite_group {
 /* bench->arg: instances. */
 extern const struct mr_bench mr_bench_exchange_4, mr_bench_exchange_16;
 
+/* bench->arg: enum mr_plain_system. */
+extern const struct mr_bench mr_bench_gen_city, mr_bench_gen_transactions, mr_bench_gen_java,
+    mr_bench_gen_ecommerce, mr_bench_gen_sensors;
+
 /* No data. */
 extern const struct mr_bench mr_bench_latency_p50, mr_bench_latency_p999, mr_bench_wake;
 extern const struct mr_bench mr_bench_idle, mr_bench_ring, mr_bench_sample_cost;

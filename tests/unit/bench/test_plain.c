@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "lib/bench.h"
+#include "plain/gen.h"
 #include "plain/plain.h"
 
 #define SEED 20251013u
@@ -216,7 +217,32 @@ MR_TEST(a_histogram_sample_has_a_cost) {
   assert_true(mr_plain_clz_ns(1000000, SEED) > 0);
 }
 
+MR_TEST(generated_events_are_the_same_at_every_level_and_those_of_their_seed) {
+  MR_UNUSED_STATE;
+  for (int system = 0; system < MR_PLAIN_SYSTEMS; system++) {
+    uint64_t sum = 0, hash = 0;
+    struct mr_plain_gen gen;
+    for (int isa = 0; isa <= (int)mr_isa_detect(); isa++) {
+      assert_int_equal(
+          mr_plain_gen_make(&gen, (enum mr_plain_system)system, (enum mr_isa)isa, SEED), MR_OK);
+      uint64_t s = mr_plain_gen_sum(&gen, 10000), h = mr_plain_gen_hash(&gen, 3333);
+      if (isa == 0) {
+        sum = s;
+        hash = h;
+      }
+      assert_true(s == sum && h == hash);
+      assert_true(mr_plain_gen_hash(&gen, 3332) != h);
+      mr_plain_gen_free(&gen);
+    }
+    assert_int_equal(
+        mr_plain_gen_make(&gen, (enum mr_plain_system)system, mr_isa_detect(), SEED + 1), MR_OK);
+    assert_true(mr_plain_gen_sum(&gen, 10000) != sum);
+    mr_plain_gen_free(&gen);
+  }
+}
+
 static const struct CMUnitTest cases[] = {
+    MR_CASE(generated_events_are_the_same_at_every_level_and_those_of_their_seed),
     MR_CASE(city_loops_count_what_a_row_by_row_recount_counts_at_every_level),
     MR_CASE(city_loops_take_blocks_that_are_not_full),
     MR_CASE(ysb_loops_count_what_a_row_by_row_recount_counts_at_every_level),
