@@ -11,8 +11,9 @@
 #include "graph/tree.h"
 #include "operators/operators.h"
 
-#define EXTRA_STREAM   UINT64_C(0x6578747261)     /* of the lesser columns */
-#define POISSON_STREAM UINT64_C(0x706f6973736f6e) /* of the gaps */
+#define EXTRA_STREAM UINT64_C(0x6578747261) /* of the lesser columns */
+#define SAY_US       1000000                /* threads log their rate this far apart, */
+#define SAY_MIN_NS   UINT64_C(500000000)    /* but not one over a shorter time than this */
 
 /* ---- options ---- */
 
@@ -153,6 +154,7 @@ static int generate_plan(struct mr_op_plan *p) {
   out->value_max = MR_GEN_TEXT_SZ; /* of a malformed event; what the columns hold is shorter */
   if (conf->rate_given && !p->plan->runtime.virtual_clock) out->hidden = MR_HAS_T0;
   p->can_fail = conf->malformed > 0;
+  if (mr_tree_get(p->tree, "workers") && !p->plan->runtime.virtual_clock) p->every_us = SAY_US;
   return MR_OK;
 }
 
@@ -197,92 +199,6 @@ static int generate_init(struct mr_op_ctx *ctx, struct mr_error *err) {
   return rc;
 }
 
-/* ---- when rows are planned ---- */
-
-/* The gap behind row k, ns. */
-static uint64_t gap_ns(const struct mr_gen *gen, uint64_t k) {
-  double u = mr_rng_unit(mr_rng_at(gen->seeds[0] ^ POISSON_STREAM, k));
-  return (uint64_t)(mr_gen_neg_ln(1 - u) * gen->period_ns + 0.5);
-}
-
-static uint64_t planned_ns(const struct mr_gen *gen, uint64_t k) {
-  return (uint64_t)((double)k * gen->period_ns + 0.5);
-}
-
-/* Planned times of up to max rows that are not planned after `until` (ns after the start); their
- * number. */
-static uint32_t plan_rows(struct mr_gen *gen, bool poisson, uint64_t until, uint32_t max) {
-  uint32_t n = 0;
-  if (!poisson) {
-    for (; n < max; n++) {
-      gen->planned_ns[n] = planned_ns(gen, gen->row + n);
-      if (gen->planned_ns[n] > until) break;
-    }
-    return n;
-  }
-  for (; n < max && gen->next_ns <= until; n++) {
-    gen->planned_ns[n] = gen->next_ns;
-    gen->next_ns += gap_ns(gen, gen->row + n);
-  }
-  return n;
-}
-
-static uint64_t next_planned_ns(const struct mr_gen *gen, bool poisson) {
-  return poisson ? gen->next_ns : planned_ns(gen, gen->row);
-}
-
-static void start(struct mr_op_ctx *ctx, struct mr_gen *gen) {
-  const struct mr_gen_conf *conf = ctx->conf;
-  gen->started = true;
-  gen->start_ns = ctx->now_ns + (gen->virtual_clock ? 0 : (uint64_t)conf->after_ns);
-  gen->start_us = mr_clock_wall_us(ctx->clock) + conf->after_ns / 1000;
-}
-
-/* Rows under the virtual clock: nothing waits, vtime_us has their planned times. */
-static uint32_t due_virtual(struct mr_op_ctx *ctx, struct mr_gen *gen, uint32_t max) {
-  const struct mr_gen_conf *conf = ctx->conf;
-  bool ends = conf->duration_ns > 0;
-  uint64_t last = ends ? (uint64_t)conf->duration_ns - 1 : UINT64_MAX / 2;
-  if (gen->period_ns > 0) max = plan_rows(gen, conf->poisson, last, max);
-  if (conf->clock.kind == 1) {
-    gen->kernels->ramp(mr_gen_stamp(&conf->clock, gen->row), conf->clock.step_us, gen->vtime_us,
-                       max);
-    if (gen->period_ns == 0 && ends && conf->clock.step_us > 0) {
-      uint64_t rows = last / 1000 / (uint64_t)conf->clock.step_us + 1;
-      uint64_t left = rows > gen->row ? rows - gen->row : 0;
-      max = left < max ? (uint32_t)left : max;
-    }
-    return max;
-  }
-  int64_t now = gen->period_ns > 0 ? 0 : mr_clock_wall_us(ctx->clock);
-  if (gen->period_ns == 0 && ends && now - gen->start_us > (int64_t)(last / 1000)) return 0;
-  for (uint32_t i = 0; i < max; i++)
-    gen->vtime_us[i] =
-        gen->period_ns > 0 ? gen->start_us + (int64_t)(gen->planned_ns[i] / 1000) : now;
-  return max;
-}
-
-/* Rows under the wall clock that are due now. Sets *end when no row is due ever again. */
-static uint32_t due_wall(struct mr_op_ctx *ctx, struct mr_gen *gen, uint32_t max, bool *end) {
-  const struct mr_gen_conf *conf = ctx->conf;
-  uint64_t last = conf->duration_ns > 0 ? (uint64_t)conf->duration_ns - 1 : UINT64_MAX;
-  if (ctx->now_ns < gen->start_ns) {
-    ctx->wake_ns = gen->start_ns;
-    return 0;
-  }
-  uint64_t passed = ctx->now_ns - gen->start_ns;
-  if (gen->period_ns == 0) {
-    *end = passed > last;
-    return *end ? 0 : max;
-  }
-  uint32_t n = plan_rows(gen, conf->poisson, passed < last ? passed : last, max);
-  if (n) return n;
-  uint64_t next = next_planned_ns(gen, conf->poisson);
-  *end = next > last;
-  ctx->wake_ns = gen->start_ns + next;
-  return 0;
-}
-
 /* ---- making rows ---- */
 
 /* et_min and et_max are those of the column: time does not go back between rows. */
@@ -324,24 +240,39 @@ static void make_rows(struct mr_op_ctx *ctx, struct mr_gen *gen, uint32_t n) {
   fill_times(ctx, gen, b, n);
   fill_positions(ctx, gen, b, n);
   gen->row += n;
+  mr_gen_end_turn(ctx, gen);
   mr_source_emit(ctx, b, MR_ET_ORDERED, gen->virtual_clock ? gen->vtime_us : NULL);
 }
 
 static enum mr_poll generate_poll(struct mr_op_ctx *ctx) {
   struct mr_gen *gen = ctx->self;
-  if (!gen->started) start(ctx, gen);
-  uint64_t left = gen->row_end - gen->row;
-  if (!left) return MR_POLL_END;
+  if (!gen->started && !mr_gen_start(ctx, gen)) return MR_POLL_IDLE;
+  if (gen->row >= gen->row_end) return MR_POLL_END;
+  uint64_t left = gen->turn_end - gen->row;
   uint32_t max = left < ctx->row_max ? (uint32_t)left : ctx->row_max;
-  max = mr_gen_rows_max(ctx, gen, max);
   bool end = false;
-  uint32_t n = gen->virtual_clock ? due_virtual(ctx, gen, max) : due_wall(ctx, gen, max, &end);
-  if (!n) return end || gen->virtual_clock ? MR_POLL_END : MR_POLL_IDLE;
+  uint32_t n = mr_gen_due(ctx, gen, mr_gen_rows_max(ctx, gen, max), &end);
+  if (!n) return end || (gen->in_turn && ctx->stop) ? MR_POLL_END : MR_POLL_IDLE;
+  if (!mr_gen_begin_turn(ctx, gen)) return MR_POLL_END;
   if (gen->past)
     mr_gen_faulty_rows(ctx, gen, n);
   else
     make_rows(ctx, gen, n);
+  if (gen->row == gen->turn_end) mr_gen_next_turn(ctx, gen);
+  gen->made += n;
   return MR_POLL_ROWS;
+}
+
+/* Once a second: what this thread has made since. */
+static void generate_tick(struct mr_op_ctx *ctx, int64_t at_us) {
+  struct mr_gen *gen = ctx->self;
+  (void)at_us;
+  if (!gen->started || ctx->now_ns < gen->said_ns + SAY_MIN_NS) return;
+  mr_log_write(ctx->log, MR_LOG_INFO, NULL, ctx->node->name,
+               "thread %u: Throughput: %.0f records/sec", ctx->instance,
+               (double)(gen->made - gen->said) * 1e9 / (double)(ctx->now_ns - gen->said_ns));
+  gen->said = gen->made;
+  gen->said_ns = ctx->now_ns;
 }
 
 const struct mr_op mr_op_generate = {
@@ -349,10 +280,13 @@ const struct mr_op mr_op_generate = {
     .help = "makes the events of a known system",
     .abi = MR_OP_ABI,
     .kind = MR_OP_SOURCE,
+    .flags = MR_OP_TURNS,
     .opts = generate_opts,
     .conf_sz = sizeof(struct mr_gen_conf),
     .self_sz = sizeof(struct mr_gen),
+    .shared_sz = sizeof(struct mr_gen_shared),
     .plan = generate_plan,
     .init = generate_init,
     .poll = generate_poll,
+    .tick = generate_tick,
 };

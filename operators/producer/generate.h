@@ -118,6 +118,14 @@ struct mr_gen_past { /* a row that came out */
   bool malformed;
 };
 
+/* What the instances of a node share: from when on rows are planned. */
+enum { MR_GEN_START_UNKNOWN, MR_GEN_START_CHOSEN, MR_GEN_START_KNOWN };
+struct mr_gen_shared {
+  _Atomic uint32_t state; /* the times may be read once it is MR_GEN_START_KNOWN */
+  uint64_t start_ns;
+  int64_t start_us;
+};
+
 struct mr_gen {
   const struct mr_gen_system *system;
   const struct mr_gen_kernels *kernels;
@@ -135,6 +143,10 @@ struct mr_gen {
   int64_t start_us;             /* virtual clock: the same on the graph's clock */
   double period_ns;             /* between planned rows; 0: as fast as it can */
   uint64_t next_ns;             /* poisson: planned time of the next row after start_ns */
+  bool turns, in_turn;          /* there are several instances; row is in a turn that was begun */
+  uint32_t turn_rows, takers;   /* rows of a turn; instances that take turns */
+  uint64_t turn, turn_end;      /* the turn of row; rows of it come before turn_end */
+  uint64_t made, said, said_ns; /* rows made; at the last word on them, and when that was */
   void *cols[MR_GEN_COLS];      /* of the batch being filled; NULL: nobody reads the column */
   uint64_t *valid[MR_GEN_COLS]; /* validity of the optional ones among them */
   const struct mr_str *texts;   /* the system's strings, by its own codes, in the region */
@@ -186,6 +198,26 @@ static inline int64_t mr_gen_wall_stamp(const struct mr_gen *gen, int64_t us) {
   return us - (over < 0 ? over + gen->system->resolution_us : over);
 }
 
+/* The same for a stamp that may be one of start and step, which is as fine as it is. */
+static inline int64_t mr_gen_row_stamp(const struct mr_gen *gen, int64_t us) {
+  return gen->conf->clock.kind == 1 ? us : mr_gen_wall_stamp(gen, us);
+}
+
+/* ---- when (generate_when.c) ---- */
+
+/* Before anything else. False: not yet, come again. */
+bool mr_gen_start(struct mr_op_ctx *ctx, struct mr_gen *gen);
+/* How many of the rows from gen->row on are to be made now, at most max, with their planned times
+ * in planned_ns and vtime_us. 0: none, and *end when none will ever be. */
+uint32_t mr_gen_due(struct mr_op_ctx *ctx, struct mr_gen *gen, uint32_t max, bool *end);
+/* Around the rows of a turn; all three do nothing where there is one instance. False: the graph
+ * drains, no row is to be made any more. */
+bool mr_gen_begin_turn(struct mr_op_ctx *ctx, struct mr_gen *gen);
+/* When rows are taken off, before what was made of them is emitted. */
+void mr_gen_end_turn(struct mr_op_ctx *ctx, struct mr_gen *gen);
+/* When gen->row has reached turn_end. */
+void mr_gen_next_turn(struct mr_op_ctx *ctx, struct mr_gen *gen);
+
 /* ---- rows (generate_rows.c) ---- */
 
 /* How many of n rows there is surely memory for; at least MR_GEN_BLOCK of them. */
@@ -206,6 +238,8 @@ int mr_gen_scratch_init(struct mr_gen *gen, struct mr_op_ctx *ctx, struct mr_err
 /* ---- faults (generate_faults.c) ---- */
 
 bool mr_gen_faults_on(const struct mr_gen_conf *conf);
+/* Row k's stamp where it is not late is stamp_us: notes what later duplicates need of it. */
+void mr_gen_note_row(struct mr_gen *gen, uint64_t k, int64_t stamp_us);
 /* Makes the next n rows, planned in planned_ns and vtime_us; fewer when there is no room for a
  * malformed one. */
 void mr_gen_faulty_rows(struct mr_op_ctx *ctx, struct mr_gen *gen, uint32_t n);

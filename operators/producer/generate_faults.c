@@ -53,6 +53,20 @@ static int64_t turn_stamp(struct mr_op_ctx *ctx, const struct mr_gen *gen, uint3
   return mr_gen_wall_stamp(gen, gen->virtual_clock ? gen->vtime_us[i] : ctx->now_us);
 }
 
+/* What row k is, noted for later duplicates. */
+static struct mr_gen_past note(struct mr_gen *gen, uint64_t k, enum fault fault, int64_t stamp_us) {
+  struct mr_gen_past row = {k, stamp_us, fault == FAULT_MALFORMED};
+  if (fault == FAULT_LATE) row.stamp_us -= gen->conf->late.by_us;
+  const struct mr_gen_past *again = fault == FAULT_DUPLICATE ? earlier_row(gen, k) : NULL;
+  if (again) row = *again;
+  *past_of(gen, k) = row;
+  return row;
+}
+
+void mr_gen_note_row(struct mr_gen *gen, uint64_t k, int64_t stamp_us) {
+  note(gen, k, fault_of(gen, gen->conf, k), stamp_us);
+}
+
 /* Decides rows row..row+n-1; those that come out are put in event, stamp_us, pos and, moved
  * together, planned_ns and vtime_us. *done is how many rows were decided: fewer when there was no
  * room for a malformed one. */
@@ -62,12 +76,9 @@ static uint32_t decide_rows(struct mr_op_ctx *ctx, struct mr_gen *gen, uint32_t 
   for (*done = 0; *done < n; ++*done) {
     uint64_t k = gen->row + *done;
     enum fault fault = fault_of(gen, conf, k);
-    struct mr_gen_past row = {k, turn_stamp(ctx, gen, *done), fault == FAULT_MALFORMED};
-    if (fault == FAULT_MALFORMED && !reject(ctx, gen, k, row.stamp_us)) break;
-    if (fault == FAULT_LATE) row.stamp_us -= conf->late.by_us;
-    const struct mr_gen_past *again = fault == FAULT_DUPLICATE ? earlier_row(gen, k) : NULL;
-    if (again) row = *again;
-    *past_of(gen, k) = row;
+    int64_t stamp = turn_stamp(ctx, gen, *done);
+    if (fault == FAULT_MALFORMED && !reject(ctx, gen, k, stamp)) break;
+    struct mr_gen_past row = note(gen, k, fault, stamp);
     if (row.malformed) continue;
     gen->event[out] = row.event;
     gen->stamp_us[out] = row.stamp_us;
@@ -83,14 +94,15 @@ void mr_gen_faulty_rows(struct mr_op_ctx *ctx, struct mr_gen *gen, uint32_t n) {
   uint32_t done, out = decide_rows(ctx, gen, n, &done);
   if (done < n) gen->next_ns = gen->planned_ns[done];
   gen->row += done;
-  if (!out) return;
+  mr_gen_end_turn(ctx, gen);
+  if (!out && !(gen->turns && gen->row == gen->turn_end)) return;
   struct mr_batch *b = mr_gen_fill_batch(ctx, gen, out, gen->event);
   int64_t *et = mr_gen_times(gen);
   if (et) {
     if (et != gen->stamp_us) memcpy(et, gen->stamp_us, out * sizeof *et);
     mr_gen_put_times(gen, et, out);
   }
-  b->pos = gen->pos[0];
+  b->pos = out ? gen->pos[0] : gen->row;
   if (pool->pos_off) {
     uint64_t *pos = (uint64_t *)((uint8_t *)b + pool->pos_off);
     memcpy(pos, gen->pos, out * sizeof *pos);

@@ -107,7 +107,7 @@ static void fill_block(struct mr_op_ctx *ctx, struct mr_gen *gen, struct mr_batc
 static void fill_t0(struct mr_op_ctx *ctx, const struct mr_gen *gen, struct mr_batch *b,
                     uint32_t n) {
   struct mr_pool *pool = ctx->pools[MR_OUT_MAIN];
-  if (!pool->t0_off) return;
+  if (!pool->t0_off || !n) return;
   uint64_t *t0 = (uint64_t *)((uint8_t *)b + pool->t0_off);
   for (uint32_t i = 0; i < n; i++) t0[i] = gen->start_ns + gen->planned_ns[i];
   b->row_t0_off = mr_region_off(ctx->region, t0);

@@ -14,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "sys"))
 import millrace  # noqa: E402
 
 SEED = 20250820
-COUNT = 60_000
+COUNT = 30_000
 START = 1755671700
 SYSTEMS = ["city", "ysb", "transactions", "transactions_java", "ecommerce", "sensors"]
 CLOCK = "2025-08-20T06:35:00Z,20ms"
@@ -198,7 +198,7 @@ class Ecommerce(Distribution):
         self.assertEqual(times, [round(START + k / 50, 6) for k in range(5000)])
 
     def test_the_fields_of_each_type_have_their_draws(self):
-        rows = self.generate("ecommerce", count=100_000)
+        rows = self.generate("ecommerce", count=60_000)
         of = {k: [r for r in rows if r["event_type"] == k] for k in self.FIELDS}
         logins, views, clicks = of["user_login"], of["page_view"], of["item_click"]
         self.assert_uniform("login_method", (r["login_method"] for r in logins),
@@ -400,6 +400,45 @@ sinks: {{ out: {{ type: file, from: in, path: out.ndjson }} }}
             result = self.millrace("run", "graph.yaml")
             self.assertEqual(result.code, 0, result.err)
             self.assertEqual(len(self.rows("out.ndjson")), 3000, system)
+
+    def run_workers(self, system, cnt, options, clock="virtual"):
+        self.write("graph.yaml", f"""\
+millrace: 1
+graph: workers
+runtime: {{ clock: {clock} }}
+sources: {{ in: {{ type: generate, of: {system}, workers: {cnt}, {options} }} }}
+sinks:
+  out: {{ type: file, from: in, path: out.ndjson }}
+  bad: {{ type: file, from: in.errors, path: bad.ndjson }}
+""")
+        result = self.millrace("run", "graph.yaml", "--summary", "summary.json")
+        self.assertEqual(result.code, 0, result.err)
+        bad = [(r["position"], r["raw"]) for r in self.rows("bad.ndjson")]
+        return (self.dir / "out.ndjson").read_text(), bad, result.err
+
+    def test_1_3_and_10_threads_make_the_same_rows_in_the_same_order(self):
+        options = ("count: 4001, malformed: 5%, duplicates: 5%, late: { share: 5%, by: 1h }, "
+                   "clock: { start: 2025-08-20T06:35:00Z, step: 20ms }")
+        for system, clock, rate in (("ecommerce", "virtual", ""), ("sensors", "wall", ""),
+                                    ("transactions", "wall", ", rate: 20k/s")):
+            want = self.run_workers(system, 1, options + rate, clock)[:2]
+            self.assertEqual(len(want[0].splitlines()) + len(want[1]), 4001)
+            for cnt in (3, 10):
+                got = self.run_workers(system, cnt, options + rate, clock)[:2]
+                self.assertEqual(got, want, f"{system}, {cnt} threads, {clock}{rate}")
+
+    def test_each_thread_makes_its_share_and_says_so_once_a_second(self):
+        out, _, log = self.run_workers("transactions", 3, "rate: 30/s, duration: 3s", "wall")
+        self.assertEqual(len(out.splitlines()), 90)
+        for thread in range(3):
+            made = self.summary()["nodes"][thread]
+            self.assertEqual((made["name"], made["instance"], made["rows_out"]), ("in", thread, 30))
+            said = [int(n) for n in
+                    re.findall(rf"thread {thread}: Throughput: (\d+) records/sec", log)]
+            self.assertIn(len(said), (2, 3, 4), log)
+            self.assertTrue(all(6 <= n <= 14 for n in said), log)
+        _, _, log = self.run_workers("transactions", 1, "rate: 5/s, duration: 2s", "wall")
+        self.assertRegex(log, r"thread 0: Throughput: \d+ records/sec")
 
 
 if __name__ == "__main__":
