@@ -159,9 +159,13 @@ class Rows(Tap):
         rows = [b'{"n": 13, "kind": "red", "t": "2025-10-13T11:59:59Z"}\n'] + [
             b'{"n": 1, "kind": "red", "t": "2025-10-13T10:00:00Z"}\n'] * 5
         self.feed_until_shown(child, errors, lambda i: rows[i % 2])
-        child.stdin.write(b"".join(rows * 20))
-        child.stdin.flush()
-        self.assertEqual((errors.wait(30), late.wait(30)), (0, 0))
+
+        def feed_on():
+            child.stdin.write(b"".join(rows))
+            child.stdin.flush()
+            return errors.poll() is not None and late.poll() is not None
+        self.wait_for("the end of both taps", feed_on)
+        self.assertEqual((errors.wait(), late.wait()), (0, 0))
         for line in late.stdout.read().splitlines():
             self.assertEqual(json.loads(line)["t"], "2025-10-13T10:00:00Z")
         self.assertEqual(self.ending(late)[0], 3)
