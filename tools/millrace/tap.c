@@ -27,7 +27,7 @@ static void ask_stop(int sig) {
 }
 
 static void catch_signals(int fd) {
-  struct sigaction action = {.sa_handler = ask_stop};
+  struct sigaction action = {.sa_handler = ask_stop, .sa_flags = SA_RESTART};
   stop_fd = fd;
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
