@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """CSV in: rows, dead letters with exact counts, codes and places, and what a header means."""
 
+import collections
 import csv
 import io
 import json
@@ -321,6 +322,33 @@ sinks: { out: { type: stdout, from: in, format: csv } }
         self.assertEqual(result.code, 78)
         self.assertIn("g.yaml:4:49: error[MR1009]: column tags is list<string>, which CSV cannot",
                       result.err)
+
+
+class City(millrace.Case):
+    FLAGS = ("--count", 20000, "--clock", "2025-10-13T00:00:00Z,100ms", "--seed", 5)
+
+    def test_the_generator_writes_the_same_events_in_both_formats(self):
+        events = self.millrace("gen", "city", *self.FLAGS).lines()
+        text = self.millrace("gen", "city", "--format", "csv", *self.FLAGS).out
+        self.assertEqual(list(csv.DictReader(io.StringIO(text))), events)
+        self.assertEqual(len(events), 20000)
+        self.assertEqual(self.millrace("gen", "city", "--format", "tsv").code, 64)
+
+    def test_the_city_graph_counts_what_a_recount_counts(self):
+        self.millrace("gen", "city", "--format", "csv", "--to", "city.csv", *self.FLAGS)
+        result = self.millrace("run", millrace.ROOT / "configs/city-csv.yaml", "--quiet")
+        self.assertEqual(result.code, 0, result.err)
+        counts = collections.Counter()
+        with open(self.dir / "city.csv", newline="") as file:
+            for event in csv.DictReader(file):
+                if event["severity"] in ("high", "critical"):
+                    start = int(millrace.seconds(event["timestamp"])) // 300 * 300
+                    counts[start, event["city"], event["event_type"]] += 1
+        with open(self.dir / "millrace-data/city-counts.csv", newline="") as file:
+            rows = list(csv.DictReader(file))
+        self.assertEqual({(int(millrace.seconds(r["window_start"])), r["city"], r["event_type"]):
+                          int(r["event_count"]) for r in rows}, counts)
+        self.assertEqual(len(rows), len(counts))
 
 
 class Times(millrace.Case):

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gen: a generator's rows as lines on stdout or in a file. It runs a graph of one source and one
- * sink. */
+/* gen: a generator's rows, as JSON lines or CSV, on stdout or in a file. It runs a graph of one
+ * source and one sink. */
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +13,7 @@ struct gen {
   struct mr_arena *arena;
   const char *source; /* options of the source, as YAML lines */
   const char *to, *runtime;
+  const char *rows; /* options of the sink: how a row is written */
 };
 
 static void add(struct gen *gen, const char *key, const char *value) {
@@ -62,6 +63,13 @@ static int take_flag(struct gen *gen, const char *flag, const char *value) {
     gen->to = value;
     return MR_EXIT_OK;
   }
+  if (!strcmp(flag, "--format")) {
+    if (!strcmp(value, "csv"))
+      gen->rows = "format: csv";
+    else if (strcmp(value, "json") != 0)
+      return mr_cmd_usage("gen", "--format is json or csv, not \"%s\"", value);
+    return MR_EXIT_OK;
+  }
   if (!strcmp(flag, "--late"))
     return add_pair(gen, "late", value, ':', "share", "by")
                ? MR_EXIT_OK
@@ -89,7 +97,7 @@ static int run_gen(int argc, char **argv) {
   struct mr_args args = {.argc = argc, .argv = argv};
   struct mr_load load;
   mr_load_init(&load);
-  struct gen gen = {.arena = &load.arena, .source = "", .runtime = "wall"};
+  struct gen gen = {.arena = &load.arena, .source = "", .runtime = "wall", .rows = "nulls: own"};
   const char *of = NULL;
   while (mr_args_next(&args)) {
     if (!args.flag) {
@@ -107,10 +115,10 @@ static int run_gen(int argc, char **argv) {
     if (rc) return rc;
   }
   if (!of) return mr_cmd_usage("gen", "which generator? " SYSTEMS);
-  const char *sink =
-      gen.to ? mr_arena_printf(&load.arena, "{type: file, path: \"%s\", nulls: own, from: gen}",
-                               gen.to)
-             : "{type: stdout, nulls: own, from: gen}";
+  const char *sink = gen.to
+                         ? mr_arena_printf(&load.arena, "{type: file, path: \"%s\", %s, from: gen}",
+                                           gen.to, gen.rows)
+                         : mr_arena_printf(&load.arena, "{type: stdout, %s, from: gen}", gen.rows);
   const char *text = mr_arena_printf(
       &load.arena,
       "millrace: 1\ngraph: gen\nruntime:\n  workers: {count: 1}\n  clock: %s\nsources:\n  gen:\n"
@@ -133,5 +141,6 @@ const struct mr_cmd mr_cmd_gen = {
     "  --users N  --merchants N  --locations N                 of transactions\n"
     "  --users N  --items N                                    of ecommerce\n"
     "  --devices N  --sites A,B  --lines A,B  --p-hot SHARE  --p-vib SHARE    of sensors\n"
-    "  --to FILE               instead of stdout\n",
+    "  --to FILE               instead of stdout\n"
+    "  --format json|csv       how an event is written (json)\n",
     run_gen};
