@@ -179,6 +179,10 @@ static int run_pair(struct mr_bench_run *run, const struct mr_pairs_opt *opt,
   pair->engine = engine.figure;
   pair->ratio = plain.figure > 0 ? engine.figure / plain.figure : 0;
   pair->round_trip_ns = mr_quantile(trips, 3, 0.5);
+  if (bench->anywhere) {
+    pair->placement = MR_BETWEEN;
+    moved = false;
+  }
   pair->clean = !moved && pair->others <= others_allowed(opt);
   if (moved) r->dropped_moved++;
   if (!moved && !pair->clean) r->dropped_others++;
