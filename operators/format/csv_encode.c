@@ -28,6 +28,7 @@ struct column {
 };
 
 struct mr_csv_encoder {
+  int32_t line_col;
   struct column *cols;
   uint32_t col_cnt;
   char delimiter, quote;
@@ -128,8 +129,17 @@ static char *put_cell(char *out, const struct writer *w, const struct column *co
 
 /* ---- rows ---- */
 
+/* The line that the row is already, or NULL. */
+static inline const struct mr_str *line_of(const struct writer *w, uint32_t row) {
+  int32_t col = w->enc->line_col;
+  return col < 0 || is_null(&w->view->cols[col], row) ? NULL
+                                                      : &MR_COL(w->view, col, struct mr_str)[row];
+}
+
 static size_t row_max(const struct writer *w, uint32_t row) {
   size_t sz = w->enc->fixed_max + SLACK;
+  const struct mr_str *line = line_of(w, row);
+  if (line) return line->len + SLACK;
   for (uint32_t i = 0; i < w->enc->col_cnt; i++) {
     const struct column *col = &w->enc->cols[i];
     const struct mr_str *s = w->view->cols[col->idx].data;
@@ -140,6 +150,12 @@ static size_t row_max(const struct writer *w, uint32_t row) {
 
 static char *put_row(char *out, const struct writer *w, uint32_t row) {
   const struct mr_csv_encoder *enc = w->enc;
+  const struct mr_str *line = line_of(w, row);
+  if (line) {
+    memcpy(out, mr_str_data(line, w->base), line->len);
+    out[line->len] = '\n';
+    return out + line->len + 1;
+  }
   for (uint32_t i = 0; i < enc->col_cnt; i++) {
     if (i) *out++ = enc->delimiter;
     out = put_cell(out, w, &enc->cols[i], row);
@@ -299,6 +315,10 @@ const struct mr_csv_encoder *mr_csv_encoder_create(struct mr_arena *arena,
   enc->col_cnt = schema->visible_cnt;
   enc->delimiter = csv->delimiter;
   enc->quote = csv->quote;
+  enc->line_col = -1;
+  for (uint32_t c = schema->visible_cnt; c < schema->cnt; c++)
+    if (schema->fields[c].optional && !strcmp(schema->fields[c].name, "raw"))
+      enc->line_col = (int32_t)c;
   enc->fixed_max = 2;
   if (!enc->col_cnt || !csv->quote) {
     mr_error_set(err, MR_ERR_ARG, enc->col_cnt ? "CSV needs a quote" : "CSV needs a column");

@@ -33,8 +33,9 @@ struct mr_csv_cursor {
 
 struct mr_csv_encoder;
 
-/* Of the visible columns. MR_ERR_ARG: there is none, a column is a list, or csv has no quote.
- * Memory is the arena's. */
+/* Of the visible columns. Rows in which the hidden, optional column `raw` is not NULL are written
+ * as it is: it holds no quote and at most MR_CSV_ENCODE_MIN / 2 bytes. MR_ERR_ARG: there is none, a
+ * column is a list, or csv has no quote. Memory is the arena's. */
 const struct mr_csv_encoder *mr_csv_encoder_create(struct mr_arena *arena,
                                                    const struct mr_schema *schema,
                                                    const struct mr_decode_csv *csv,

@@ -235,6 +235,12 @@ static inline bool is_null(const struct mr_col *c, uint32_t row) {
   return !c->data || (c->valid && !mr_bit_get(c->valid, row));
 }
 
+/* The row is a line already. */
+static inline bool is_raw(const struct writer *w, uint32_t row) {
+  int32_t col = w->enc->raw_col;
+  return col >= 0 && !is_null(&w->view->cols[col], row);
+}
+
 /* The columns below 64 that a row has. */
 static inline uint64_t columns_of(const struct writer *w, uint32_t row) {
   const struct mr_kinds *kinds = w->enc->kinds;
@@ -265,7 +271,7 @@ static char *put_value(char *out, const struct writer *w, const struct column *c
 static size_t row_max(const struct writer *w, uint32_t row) {
   const struct mr_json_encoder *enc = w->enc;
   size_t sz = enc->fixed_max + SLACK;
-  if (enc->raw_col >= 0) return sz + MR_COL(w->view, enc->raw_col, struct mr_str)[row].len;
+  if (is_raw(w, row)) return sz + MR_COL(w->view, enc->raw_col, struct mr_str)[row].len;
   for (uint32_t i = 0; i < enc->col_cnt; i++) {
     const struct column *col = &enc->cols[i];
     const void *data = w->view->cols[col->idx].data;
@@ -299,7 +305,7 @@ static char *put_member(char *out, const struct writer *w, const struct column *
 
 static char *put_row(char *out, const struct writer *w, uint32_t row) {
   const struct mr_json_encoder *enc = w->enc;
-  if (enc->raw_col >= 0) {
+  if (is_raw(w, row)) {
     const struct mr_str *s = &MR_COL(w->view, enc->raw_col, struct mr_str)[row];
     memcpy(out, mr_str_data(s, w->base), s->len);
     out[s->len] = '\n';
@@ -480,7 +486,7 @@ static char *put_cut(char *out, const char *end, const struct writer *w) {
 
 static char *begin_cut(char *out, const char *end, const struct writer *w) {
   struct mr_json_cursor *cur = w->cursor;
-  cur->stage = w->enc->raw_col >= 0 ? IN_RAW : FIELD;
+  cur->stage = is_raw(w, cur->row) ? IN_RAW : FIELD;
   cur->col = cur->elem = cur->off = 0;
   cur->some = cur->open = false;
   return put_cut(out, end, w);

@@ -22,7 +22,8 @@ struct mr_json_encode_conf {
   const bool *skip;               /* per column: leave it out; NULL: none */
   bool nulls_omit;                /* nulls: omit */
   bool nulls_own;                 /* nulls: own; columns that the row's kind has not are left out */
-  int32_t raw_col; /* write only this string column, as it is (`any`); -1: the columns */
+  int32_t raw_col; /* rows in which this string column is not NULL are written as it is (`any`,
+                      broken lines); -1: none */
 };
 
 /* Where the next call goes on inside a view. Zeroed: the view's first row. */

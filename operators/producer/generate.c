@@ -25,6 +25,7 @@ static const struct mr_gen_system *const systems[] = {
     &mr_gen_ecommerce, &mr_gen_sensors};
 _Static_assert(sizeof systems / sizeof *systems + 1 == sizeof of_words / sizeof *of_words,
                "a system for each word");
+static const char *const malformed_words[] = {"dead_letter", "json", "csv", NULL};
 static const char *const clock_words[] = {"wall", NULL};
 
 static const struct mr_opt clock_opts[] = {
@@ -67,6 +68,8 @@ static const struct mr_opt generate_opts[] = {
      .help = "share of the rows that are an earlier row again"},
     {"malformed", MR_OPT_SHARE, AT(malformed), .def = "0",
      .help = "share of the rows that are broken records: dead letters"},
+    {"malformed_as", MR_OPT_ENUM, AT(malformed_as), .def = "dead_letter", .words = malformed_words,
+     .help = "what becomes of broken records; json, csv: sinks write them as broken lines"},
     {"skew", MR_OPT_DOUBLE, AT(skew), .def = "0", .min = 0, .max = 10,
      .help = "exponent of Zipf's law over the values of the key column; 0: uniform"},
     {"users", MR_OPT_INT64, AT(users), .min = 1, .max = MR_GEN_NAMES, .given = REF(users_given),
@@ -128,6 +131,10 @@ static int check_knobs(struct mr_op_plan *p, const struct mr_gen_system *system)
   return rc;
 }
 
+/* mr_op_schema leaves room for it. */
+static const struct mr_field line_field = {
+    .name = "raw", .type = MR_TYPE_STRING, .optional = true, .hidden = true};
+
 static int generate_plan(struct mr_op_plan *p) {
   const struct mr_gen_conf *conf = p->conf;
   static const char *const foreign[] = {"event", "fields"};
@@ -147,13 +154,16 @@ static int generate_plan(struct mr_op_plan *p) {
                      "the shares of late, duplicate and malformed rows are more than 1 together");
   if (rc) return rc;
   struct mr_op_out *out = &p->outs[MR_OUT_MAIN];
-  out->schema = system->schema(p);
-  if (!out->schema) return MR_ERR_CONF;
+  struct mr_schema *schema = system->schema(p);
+  if (!schema) return MR_ERR_CONF;
+  bool lines = conf->malformed > 0 && conf->malformed_as != MR_GEN_DEAD_LETTER;
+  if (lines) schema->fields[schema->cnt++] = line_field;
+  out->schema = schema;
   out->own_batches = true;
-  out->heap = system->heap_row_max > 0;
+  out->heap = system->heap_row_max > 0 || lines;
   out->value_max = MR_GEN_TEXT_SZ; /* of a malformed event; what the columns hold is shorter */
   if (conf->rate_given && !p->plan->runtime.virtual_clock) out->hidden = MR_HAS_T0;
-  p->can_fail = conf->malformed > 0;
+  p->can_fail = conf->malformed > 0 && !lines;
   if (mr_tree_get(p->tree, "workers") && !p->plan->runtime.virtual_clock) p->every_us = SAY_US;
   return MR_OK;
 }
@@ -193,6 +203,9 @@ static int generate_init(struct mr_op_ctx *ctx, struct mr_error *err) {
   gen->key_values = gen->system->key_values(conf);
   if (conf->skew > 0) gen->zipf = mr_gen_zipf(ctx->arena, gen->key_values, conf->skew);
   if (mr_gen_faults_on(conf)) gen->past = MR_NEW(ctx->arena, struct mr_gen_past, MR_GEN_HISTORY);
+  gen->line_col = -1;
+  if (conf->malformed > 0 && conf->malformed_as != MR_GEN_DEAD_LETTER)
+    gen->line_col = (int32_t)out->schema->cnt - 1;
   ctx->source_label = gen->system->name;
   int rc = gen->system->init(gen, ctx, err);
   if (!rc && conf->malformed > 0) rc = mr_gen_scratch_init(gen, ctx, err);

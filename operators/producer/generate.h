@@ -63,7 +63,7 @@ struct mr_gen_system {
   uint32_t heap_row_max; /* bytes of heap that a row takes at most; 0: none */
   int64_t resolution_us; /* of event time, where rows are stamped with the time of day */
   /* NULL: an option is wrong, which was reported. */
-  const struct mr_schema *(*schema)(struct mr_op_plan *p);
+  struct mr_schema *(*schema)(struct mr_op_plan *p);
   uint32_t (*key_values)(const struct mr_gen_conf *conf); /* of the key, on which skew acts */
   /* The streams that the columns that are read need, a bit each. */
   uint32_t (*streams)(const bool *need);
@@ -76,6 +76,10 @@ struct mr_gen_system {
 };
 extern const struct mr_gen_system mr_gen_city, mr_gen_ysb, mr_gen_transactions,
     mr_gen_transactions_java, mr_gen_sensors, mr_gen_ecommerce;
+
+/* What becomes of malformed rows: dead letters; rows with a broken line in the hidden column `raw`,
+ * which sinks write as it is. */
+enum mr_gen_malformed { MR_GEN_DEAD_LETTER, MR_GEN_JSON_LINE, MR_GEN_CSV_LINE };
 
 enum mr_gen_knob {
   MR_GEN_USERS = 1,
@@ -104,6 +108,7 @@ struct mr_gen_conf {
     int64_t by_us;
   } late;
   double duplicates, malformed, skew;
+  int malformed_as; /* enum mr_gen_malformed */
   /* of single systems; 0: its own number */
   int64_t users, merchants, locations, devices, items;
   struct mr_opt_strings sites, lines;
@@ -154,6 +159,8 @@ struct mr_gen {
                                               many for codes; NULL: it has codes */
   const uint32_t *zipf;           /* skew: upper bounds of the key's high half; NULL: uniform */
   uint32_t key_values;            /* values of the key */
+  int32_t line_col;               /* hidden column of broken lines; -1: there is none */
+  bool broken[MR_BATCH_ROWS];     /* rows that are one */
   struct mr_gen_past *past;       /* faults: MR_GEN_HISTORY rows, by row number; NULL: no faults */
   struct mr_gen_scratch *scratch; /* malformed rows; NULL: there are none */
   uint64_t draws[MR_GEN_STREAMS][MR_GEN_BLOCK];
@@ -232,6 +239,8 @@ int64_t *mr_gen_times(struct mr_gen *gen);
 void mr_gen_put_times(const struct mr_gen *gen, const int64_t *et, uint32_t n);
 /* Event k, stamped stamp_us, as its JSON line; returns its length. */
 uint32_t mr_gen_text(struct mr_gen *gen, uint64_t k, int64_t stamp_us, char *out);
+/* The same, broken: cut short, or for CSV one cell without quotes. */
+uint32_t mr_gen_broken_text(struct mr_gen *gen, uint64_t k, int64_t stamp_us, char *out);
 /* Memory for mr_gen_text. MR_ERR_NOMEM. */
 int mr_gen_scratch_init(struct mr_gen *gen, struct mr_op_ctx *ctx, struct mr_error *err);
 

@@ -22,7 +22,7 @@ static uint32_t city_cnt(const struct mr_gen_conf *conf) {
   return CITIES;
 }
 
-static const struct mr_schema *city_schema(struct mr_op_plan *p) {
+static struct mr_schema *city_schema(struct mr_op_plan *p) {
   struct mr_schema *s = mr_op_schema(p, COL_CNT);
   s->fields[CITY] = mr_gen_enum(p, "city", cities, CITIES);
   s->fields[SEVERITY] = mr_gen_enum(p, "severity", severities, 4);

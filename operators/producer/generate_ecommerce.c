@@ -54,7 +54,7 @@ static void list(struct mr_schema *s, uint32_t col, const char *name, enum mr_ty
   s->fields[col] = (struct mr_field){.name = name, .type = MR_TYPE_LIST, .elem = elem};
 }
 
-static const struct mr_schema *ecommerce_schema(struct mr_op_plan *p) {
+static struct mr_schema *ecommerce_schema(struct mr_op_plan *p) {
   struct mr_schema *s = mr_op_schema(p, MR_SHOP_COLS);
   plain(s, MR_SHOP_EVENT_ID, "event_id", MR_TYPE_STRING);
   s->fields[MR_SHOP_EVENT_TYPE] = mr_gen_enum(p, "event_type", types, MR_SHOP_TYPES);

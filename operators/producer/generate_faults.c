@@ -7,7 +7,7 @@
 #include "producer/generate.h"
 
 #define FAULT_STREAM UINT64_C(0x6661756c74) /* which fault a row has */
-#define PLACE_STREAM UINT64_C(0x706c616365) /* what is repeated, where a record is cut */
+#define PLACE_STREAM UINT64_C(0x706c616365) /* what is repeated */
 #define CODE_SYNTAX  3003                   /* not one well-formed JSON object */
 
 enum fault { FAULT_NONE, FAULT_LATE, FAULT_DUPLICATE, FAULT_MALFORMED };
@@ -41,10 +41,9 @@ static const struct mr_gen_past *earlier_row(struct mr_gen *gen, uint64_t k) {
 
 static bool reject(struct mr_op_ctx *ctx, struct mr_gen *gen, uint64_t k, int64_t stamp_us) {
   char text[MR_GEN_TEXT_SZ];
-  uint32_t len = mr_gen_text(gen, k, stamp_us, text);
-  uint32_t cut = 1 + mr_rng_below(mr_rng_at(gen->seeds[0] ^ PLACE_STREAM, k), len - 1);
+  uint32_t len = mr_gen_broken_text(gen, k, stamp_us, text);
   return mr_source_reject(ctx, CODE_SYNTAX, "the JSON object ends early", gen->system->name, k, 0,
-                          text, cut, cut);
+                          text, len, len);
 }
 
 static int64_t turn_stamp(struct mr_op_ctx *ctx, const struct mr_gen *gen, uint32_t i) {
@@ -77,9 +76,11 @@ static uint32_t decide_rows(struct mr_op_ctx *ctx, struct mr_gen *gen, uint32_t 
     uint64_t k = gen->row + *done;
     enum fault fault = fault_of(gen, conf, k);
     int64_t stamp = turn_stamp(ctx, gen, *done);
-    if (fault == FAULT_MALFORMED && !reject(ctx, gen, k, stamp)) break;
+    bool lost = fault == FAULT_MALFORMED && gen->line_col < 0;
+    if (lost && !reject(ctx, gen, k, stamp)) break;
     struct mr_gen_past row = note(gen, k, fault, stamp);
-    if (row.malformed) continue;
+    if (lost) continue;
+    gen->broken[out] = row.malformed;
     gen->event[out] = row.event;
     gen->stamp_us[out] = row.stamp_us;
     gen->pos[out] = k;

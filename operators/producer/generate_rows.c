@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/bits.h"
 #include "base/rng.h"
 #include "format/row_text.h"
 #include "producer/generate.h"
@@ -53,11 +54,14 @@ int mr_gen_numbered_init(struct mr_gen *gen, struct mr_op_ctx *ctx, uint32_t col
 
 /* ---- a batch ---- */
 
+#define LINES_OF_BLOCK (MR_HEAP_BLOCK_SZ / MR_GEN_TEXT_SZ) /* broken lines: these at least */
+
 uint32_t mr_gen_rows_max(const struct mr_op_ctx *ctx, const struct mr_gen *gen, uint32_t n) {
   const struct mr_pool *pool = ctx->pools[MR_OUT_MAIN];
-  if (!gen->heap) return n;
+  if ((!gen->heap && gen->line_col < 0) || !pool->conf.block_cnt) return n;
   MR_DASSERT(gen->system->heap_row_max * MR_GEN_BLOCK <= MR_HEAP_BLOCK_SZ);
   uint64_t max = (uint64_t)pool->block_free * MR_GEN_BLOCK;
+  if (gen->line_col >= 0) max = max > MR_GEN_BLOCK ? (max / MR_GEN_BLOCK - 1) * LINES_OF_BLOCK : 1;
   return n < max ? n : (uint32_t)max;
 }
 
@@ -114,6 +118,22 @@ static void fill_t0(struct mr_op_ctx *ctx, const struct mr_gen *gen, struct mr_b
   b->msg.t0_ns = t0[0];
 }
 
+/* The broken lines among the rows, where they are faults of this batch. */
+static void fill_lines(struct mr_op_ctx *ctx, struct mr_gen *gen, struct mr_batch *b, uint32_t n) {
+  struct mr_str *to = gen->cols[gen->line_col];
+  uint64_t *valid = gen->valid[gen->line_col];
+  char text[MR_GEN_TEXT_SZ];
+  memset(to, 0, n * sizeof *to);
+  memset(valid, 0, mr_bitmap_words(n) * sizeof *valid);
+  for (uint32_t i = 0; i < n; i++) {
+    if (!gen->broken[i]) continue;
+    uint32_t len = mr_gen_broken_text(gen, gen->event[i], gen->stamp_us[i], text);
+    bool fits = mr_batch_str(ctx->pools[MR_OUT_MAIN], b, text, len, &to[i]);
+    MR_ASSERT(fits); /* mr_gen_rows_max */
+    mr_bit_set(valid, i);
+  }
+}
+
 struct mr_batch *mr_gen_fill_batch(struct mr_op_ctx *ctx, struct mr_gen *gen, uint32_t n,
                                    const uint64_t *event) {
   struct mr_batch *b = mr_emit_open(ctx, MR_OUT_MAIN);
@@ -125,6 +145,7 @@ struct mr_batch *mr_gen_fill_batch(struct mr_op_ctx *ctx, struct mr_gen *gen, ui
     fill_block(ctx, gen, b, &block);
   }
   if (block.heap_sz) mr_batch_heap_trim(b, block.heap_sz);
+  if (gen->line_col >= 0 && gen->cols[gen->line_col]) fill_lines(ctx, gen, b, n);
   fill_t0(ctx, gen, b, n);
   b->msg.row_cnt = n;
   return b;
@@ -141,6 +162,8 @@ void mr_gen_put_times(const struct mr_gen *gen, const int64_t *et, uint32_t n) {
 }
 
 /* ---- one event as text ---- */
+
+#define PLACE_STREAM UINT64_C(0x706c616365) /* where a record is cut */
 
 #define SCRATCH_HEAP 1024u /* bytes; more than any system's row takes */
 
@@ -207,4 +230,13 @@ uint32_t mr_gen_text(struct mr_gen *gen, uint64_t k, int64_t stamp_us, char *out
   swap_columns(gen);
   gen->heap = heap;
   return (uint32_t)len;
+}
+
+uint32_t mr_gen_broken_text(struct mr_gen *gen, uint64_t k, int64_t stamp_us, char *out) {
+  uint32_t len = mr_gen_text(gen, k, stamp_us, out), cell = 0;
+  uint32_t cut = 1 + mr_rng_below(mr_rng_at(gen->seeds[0] ^ PLACE_STREAM, k), len - 1);
+  if (gen->conf->malformed_as != MR_GEN_CSV_LINE) return cut;
+  for (uint32_t i = 0; i < cut && out[i] != ','; i++)
+    if (out[i] != '"') out[cell++] = out[i];
+  return cell;
 }

@@ -68,7 +68,7 @@ static int check_words(struct mr_op_plan *p, const char *name, const struct mr_o
   return MR_OK;
 }
 
-static const struct mr_schema *sensors_schema(struct mr_op_plan *p) {
+static struct mr_schema *sensors_schema(struct mr_op_plan *p) {
   const struct mr_gen_conf *conf = p->conf;
   int rc = check_words(p, "sites", &conf->sites);
   if (check_words(p, "lines", &conf->lines) || rc) return NULL;

@@ -41,7 +41,7 @@ static struct mr_field event_time(void) {
   return (struct mr_field){.name = "event_time", .type = MR_TYPE_TIMESTAMP, .hidden = true};
 }
 
-static const struct mr_schema *transactions_schema(struct mr_op_plan *p) {
+static struct mr_schema *transactions_schema(struct mr_op_plan *p) {
   const struct mr_gen_conf *conf = p->conf;
   struct mr_schema *s = mr_op_schema(p, MR_TX_COLS);
   s->fields[MR_TX_ID] = plain("transactionId", MR_TYPE_STRING);
@@ -59,7 +59,7 @@ static const struct mr_schema *transactions_schema(struct mr_op_plan *p) {
   return s;
 }
 
-static const struct mr_schema *java_schema(struct mr_op_plan *p) {
+static struct mr_schema *java_schema(struct mr_op_plan *p) {
   const struct mr_gen_conf *conf = p->conf;
   struct mr_schema *s = mr_op_schema(p, MR_JAVA_COLS);
   uint32_t merchant = java_merchant_cnt(conf);

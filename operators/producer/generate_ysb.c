@@ -27,7 +27,7 @@ static uint32_t ad_cnt(const struct mr_gen_conf *conf) {
   return ADS;
 }
 
-static const struct mr_schema *ysb_schema(struct mr_op_plan *p) {
+static struct mr_schema *ysb_schema(struct mr_op_plan *p) {
   struct mr_schema *s = mr_op_schema(p, COL_CNT);
   s->fields[USER_ID] = (struct mr_field){.name = "user_id", .type = MR_TYPE_INT64};
   s->fields[PAGE_ID] = (struct mr_field){.name = "page_id", .type = MR_TYPE_INT64};

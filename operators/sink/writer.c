@@ -18,7 +18,9 @@
 #define SMALL_ROWS 256u
 
 struct writer_plan {
-  int32_t raw_col; /* of `any`: the line is written as it came; -1: the columns are */
+  int32_t raw_col; /* the line is written as it is: in all rows of `any`, in those that have one
+                      where it is optional; -1: there is none */
+  bool raw_some;   /* it is optional */
   bool is_csv;
   struct mr_decode_csv csv;
 };
@@ -39,6 +41,7 @@ static int32_t find_raw(const struct mr_schema *schema) {
 int mr_writer_plan(struct mr_op_plan *p) {
   struct writer_plan *data = MR_NEW(p->arena, struct writer_plan, 1);
   data->raw_col = find_raw(p->in);
+  data->raw_some = data->raw_col >= 0 && p->in->fields[data->raw_col].optional;
   p->data = data;
   /* a timer of the virtual clock would cut batches into pieces for nothing */
   if (!p->every_us && !p->plan->runtime.virtual_clock) p->every_us = MR_WRITER_FLUSH_US;
@@ -52,7 +55,7 @@ static int plan_csv(struct mr_op_plan *p, const struct mr_writer_opts *opts) {
   struct mr_error err;
   const char *key;
   data->is_csv = true;
-  data->raw_col = -1; /* other columns than those that are named are not known */
+  if (!data->raw_some) data->raw_col = -1; /* columns that nobody named are not known */
   mr_error_clear(&err);
   if (mr_csv_conf_read(&opts->csv, &data->csv, &key, &err))
     return mr_op_error(p, mr_tree_get(at, key), MR_CODE_OUT_OF_RANGE, "%s", err.text);
@@ -84,9 +87,8 @@ void mr_writer_need(const struct mr_op_plan *p, const bool *const out_need[MR_OU
                     bool *in_need) {
   const struct writer_plan *data = p->data;
   (void)out_need;
-  if (data->raw_col >= 0)
-    in_need[data->raw_col] = true;
-  else
+  if (data->raw_col >= 0) in_need[data->raw_col] = true;
+  if (data->raw_col < 0 || data->raw_some)
     for (uint32_t c = 0; c < p->in->visible_cnt; c++) in_need[c] = true;
 }
 

@@ -441,5 +441,60 @@ sinks:
         self.assertRegex(log, r"thread 0: Throughput: \d+ records/sec")
 
 
+class Files(Distribution):
+    """What gen writes, and what a file source makes of it."""
+
+    FAULTS = ("--malformed", "5%", "--late", "10%:2h", "--duplicates", "3%")
+
+    def test_malformed_rows_are_broken_lines_in_their_place(self):
+        for system in SYSTEMS:
+            clean = self.generate(system, count=2000)
+            result = self.millrace("gen", system, "--count", 2000, "--seed", SEED, "--clock", CLOCK,
+                                   "--malformed", "5%", "--to", "out.ndjson")
+            self.assertEqual((result.code, result.out), (0, ""), result.err)
+            lines = (self.dir / "out.ndjson").read_text().splitlines()
+            self.assertEqual(len(lines), 2000)
+            bad = 0
+            for line, event, whole in zip(lines, clean, self.text.splitlines()):
+                try:
+                    self.assertEqual(json.loads(line), event)
+                except json.JSONDecodeError:
+                    bad += 1
+                    self.assertTrue(whole.startswith(line) and len(line) < len(whole), line)
+            self.assert_share(f"malformed {system}", bad, 2000, 0.05)
+
+    def test_a_file_source_reads_what_gen_wrote_and_rejects_what_it_broke(self):
+        fields = {"city": "string", "severity": "string", "timestamp": "timestamp",
+                  "description": "string", "event_type": "string"}
+        for form in ("json", "csv"):
+            result = self.millrace("gen", "city", "--count", 5000, "--seed", SEED, "--clock", CLOCK,
+                                   *self.FAULTS, "--format", form, "--to", "events")
+            self.assertEqual(result.code, 0, result.err)
+            self.write("graph.yaml", f"""\
+millrace: 1
+graph: read
+sources: {{ in: {{ type: file, path: events, format: {form}, fields: {json.dumps(fields)} }} }}
+sinks: {{ out: {{ type: file, from: in, path: out.ndjson }} }}
+""")
+            result = self.millrace("run", "graph.yaml", "--summary", "summary.json")
+            self.assertEqual(result.code, 0, result.err)
+            bad = self.node(self.summary(), "in")["dead_letters"]
+            self.assert_share(f"dead letters of {form}", bad, 5000, 0.05)
+            rows = self.rows("out.ndjson")
+            self.assertEqual(len(rows) + bad, 5000)
+            late = sum(millrace.seconds(r["timestamp"]) < START for r in rows)
+            self.assert_share(f"late rows of {form}", late, 5000, 0.1)
+
+    def test_threads_write_the_same_file(self):
+        first = self.generate("ecommerce", *self.FAULTS[2:], count=5000)
+        self.assertEqual(self.generate("ecommerce", *self.FAULTS[2:], "--workers", 3, count=5000),
+                         first)
+
+    def test_csv_has_no_lists(self):
+        result = self.millrace("gen", "ecommerce", "--count", 5, "--format", "csv")
+        self.assertEqual((result.code, result.out), (78, ""))
+        self.assertIn("items is list<string>", result.err)
+
+
 if __name__ == "__main__":
     millrace.main()

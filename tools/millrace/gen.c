@@ -14,6 +14,7 @@ struct gen {
   const char *source; /* options of the source, as YAML lines */
   const char *to, *runtime;
   const char *rows; /* options of the sink: how a row is written */
+  bool csv, threads;
 };
 
 static void add(struct gen *gen, const char *key, const char *value) {
@@ -55,6 +56,7 @@ static const struct {
     {"--users", "users", false},         {"--merchants", "merchants", false},
     {"--locations", "locations", false}, {"--devices", "devices", false},
     {"--sites", "sites", true},          {"--lines", "lines", true},
+    {"--items", "items", false},         {"--workers", "workers", false},
     {"--p-hot", "p_hot", false},         {"--p-vib", "p_vib", false},
 };
 
@@ -64,7 +66,8 @@ static int take_flag(struct gen *gen, const char *flag, const char *value) {
     return MR_EXIT_OK;
   }
   if (!strcmp(flag, "--format")) {
-    if (!strcmp(value, "csv"))
+    gen->csv = !strcmp(value, "csv");
+    if (gen->csv)
       gen->rows = "format: csv";
     else if (strcmp(value, "json") != 0)
       return mr_cmd_usage("gen", "--format is json or csv, not \"%s\"", value);
@@ -84,6 +87,7 @@ static int take_flag(struct gen *gen, const char *flag, const char *value) {
   }
   for (size_t i = 0; i < sizeof plain_flags / sizeof *plain_flags; i++) {
     if (strcmp(flag, plain_flags[i].flag) != 0) continue;
+    gen->threads |= !strcmp(flag, "--workers");
     if (plain_flags[i].list)
       add_list(gen, plain_flags[i].key, value);
     else
@@ -121,9 +125,10 @@ static int run_gen(int argc, char **argv) {
                          : mr_arena_printf(&load.arena, "{type: stdout, %s, from: gen}", gen.rows);
   const char *text = mr_arena_printf(
       &load.arena,
-      "millrace: 1\ngraph: gen\nruntime:\n  workers: {count: 1}\n  clock: %s\nsources:\n  gen:\n"
-      "    type: generate\n    of: \"%s\"\n    on_error: drop\n%ssinks:\n  out: %s\n",
-      gen.runtime, of, gen.source, sink);
+      "millrace: 1\ngraph: gen\nruntime:\n  clock: %s\n%ssources:\n  gen:\n"
+      "    type: generate\n    of: \"%s\"\n    malformed_as: %s\n%ssinks:\n  out: %s\n",
+      gen.runtime, gen.threads ? "" : "  workers: {count: 1}\n", of, gen.csv ? "csv" : "json",
+      gen.source, sink);
   load.plan = mr_plan_load(&load.arena, "gen", text, strlen(text), &load.conf, &load.diags);
   int rc = MR_EXIT_CONFIG;
   if (load.diags.cnt) fputs(mr_diags_text(&load.diags, &load.arena, NULL), stderr);
@@ -138,6 +143,7 @@ const struct mr_cmd mr_cmd_gen = {
     "  --count N  --duration D  --rate R  --poisson  --seed N  --after D\n"
     "  --clock START,STEP      event n is stamped START + n * STEP\n"
     "  --late SHARE:BY  --duplicates SHARE  --malformed SHARE  --skew EXPONENT\n"
+    "  --workers N             row k is made by thread k mod N; each logs its rate\n"
     "  --users N  --merchants N  --locations N                 of transactions\n"
     "  --users N  --items N                                    of ecommerce\n"
     "  --devices N  --sites A,B  --lines A,B  --p-hot SHARE  --p-vib SHARE    of sensors\n"

@@ -357,6 +357,27 @@ MR_TEST(malformed_rows_are_dead_letters_and_count) {
   op_rig_free(&rig);
 }
 
+MR_TEST(malformed_rows_can_come_among_the_others_with_a_broken_line) {
+  MR_UNUSED_STATE;
+  static const char *const systems[] = {"city", "ecommerce", "transactions"};
+  for (int s = 0; s < 3; s++)
+    for (int cnt = 1; cnt <= 3; cnt += 2) {
+      char text[512];
+      struct op_rig clean, rig;
+      snprintf(text, sizeof text, GRAPH(CLOCK "count: 5000, of: %s"), systems[s]);
+      run_text(&clean, text, 1000);
+      snprintf(text, sizeof text,
+               GRAPH(CLOCK "count: 5000, malformed: 60%%, malformed_as: json, workers: %d, of: %s"),
+               cnt, systems[s]);
+      run_text(&rig, text, 1000); /* the sink does not ask for the hidden column */
+      struct op_take *want = op_rig_taken(&clean, "out"), *got = op_rig_taken(&rig, "out");
+      assert_int_equal(got->cnt, 5000);
+      for (size_t k = 0; k < 5000; k++) assert_string_equal(got->rows[k].text, want->rows[k].text);
+      op_rig_free(&clean);
+      op_rig_free(&rig);
+    }
+}
+
 MR_TEST(rows_of_a_rate_come_when_they_are_due_and_carry_their_planned_time) {
   MR_UNUSED_STATE;
   struct op_rig rig;
@@ -637,6 +658,7 @@ static const struct CMUnitTest cases_all[] = {
     MR_CASE(late_rows_are_exactly_so_far_behind_their_turn),
     MR_CASE(a_duplicate_is_an_earlier_row_again_with_its_stamp),
     MR_CASE(malformed_rows_are_dead_letters_and_count),
+    MR_CASE(malformed_rows_can_come_among_the_others_with_a_broken_line),
     MR_CASE(rows_of_a_rate_come_when_they_are_due_and_carry_their_planned_time),
     MR_CASE(without_clock_rows_are_stamped_now),
     MR_CASE(poisson_gaps_are_exponential_and_do_not_depend_on_polls),
