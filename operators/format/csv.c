@@ -176,6 +176,20 @@ static bool take_header(struct mr_csv *csv, struct mr_lines *lines, enum mr_deco
   return false;
 }
 
+void mr_csv_header(struct mr_csv *csv, char *header, uint32_t len) {
+  struct mr_lines lines;
+  enum mr_decode_stop stop;
+  begin_input(csv);
+  if (!csv->fill.conf.csv.header) return;
+  mr_lines_init(&lines, csv->fill.conf.max_line);
+  mr_lines_start(&lines, 0, 1);
+  mr_lines_move(&lines, header);
+  mr_lines_fill(&lines, len);
+  mr_lines_end(&lines);
+  mr_lines_skip_bom(&lines);
+  if (!take_header(csv, &lines, &stop)) csv->header = MR_CSV_BROKEN;
+}
+
 /* The row has no room: a later batch's first one, or a dead letter where even an empty batch cannot
  * hold it. */
 static enum mr_decode_stop refuse_row(struct mr_csv *csv, struct mr_lines *lines,

@@ -46,6 +46,8 @@ struct mr_csv *mr_csv_create(struct mr_arena *arena, const struct mr_decode_conf
 uint32_t mr_csv_decode_batch(struct mr_csv *csv, struct mr_lines *lines, struct mr_pool *pool,
                              struct mr_batch *batch, uint32_t from_row, uint32_t row_max,
                              enum mr_decode_stop *stop);
+/* As mr_decoder_header. */
+void mr_csv_header(struct mr_csv *csv, char *header, uint32_t len);
 const struct mr_decode_bad *mr_csv_bad(const struct mr_csv *csv);
 const struct mr_csv_counts *mr_csv_counts(const struct mr_csv *csv);
 

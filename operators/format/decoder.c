@@ -31,6 +31,10 @@ uint32_t mr_decoder_run(struct mr_decoder *decoder, struct mr_lines *lines, stru
   return mr_json_decode_batch(decoder->json, lines, pool, batch, from_row, row_max, stop);
 }
 
+void mr_decoder_header(struct mr_decoder *decoder, char *header, uint32_t len) {
+  if (decoder->csv) mr_csv_header(decoder->csv, header, len);
+}
+
 const struct mr_decode_bad *mr_decoder_bad(const struct mr_decoder *decoder) {
   return decoder->csv ? mr_csv_bad(decoder->csv) : mr_json_bad(decoder->json);
 }

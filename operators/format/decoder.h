@@ -114,6 +114,11 @@ uint32_t mr_decoder_run(struct mr_decoder *decoder, struct mr_lines *lines, stru
                         struct mr_batch *batch, uint32_t from_row, uint32_t row_max,
                         enum mr_decode_stop *stop);
 
+/* Tells it the header of an input whose lines start behind it, at another byte than 0. One that is
+ * no good header makes every row a bad line. len bytes, which MR_LINES_PAD bytes follow that are
+ * overwritten. Nothing to tell of JSON, or without a header. */
+void mr_decoder_header(struct mr_decoder *decoder, char *header, uint32_t len);
+
 /* After MR_DECODE_BAD, until the next call. */
 const struct mr_decode_bad *mr_decoder_bad(const struct mr_decoder *decoder);
 

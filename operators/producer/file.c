@@ -120,9 +120,32 @@ static int open_first(struct mr_op_ctx *ctx, struct file_source *self, struct mr
   }
 }
 
+/* Several instances read parts of the files, in turns. */
+static int init_shared(struct mr_op_ctx *ctx, struct mr_error *err) {
+  const struct file_conf *conf = ctx->conf;
+  struct file_source *self = ctx->self;
+  struct mr_share *share = ctx->shared;
+  int rc = ctx->instance ? MR_OK : mr_share_init(share, ctx, conf->path, -1, err);
+  if (rc) return rc;
+  uint64_t part = share->files.total / ctx->takers;
+  struct mr_reader_conf reader = {
+      .name = conf->path,
+      .share = share,
+      .total = ctx->instance ? part : share->files.total - part * (ctx->takers - 1)};
+  rc = mr_reader_init(&self->reader, ctx, &reader, err);
+  if (share->files.glob) ctx->source_labels = share->files.labels;
+  return rc;
+}
+
+static bool is_shared(const struct mr_op_ctx *ctx) {
+  const struct file_conf *conf = ctx->conf;
+  return ctx->takers > 1 && !conf->follow && !strcmp(conf->speed, "max");
+}
+
 static int file_init(struct mr_op_ctx *ctx, struct mr_error *err) {
   const struct file_conf *conf = ctx->conf;
   struct file_source *self = ctx->self;
+  if (is_shared(ctx)) return init_shared(ctx, err);
   if (ctx->instance) return MR_OK;
   int rc = mr_files_init(&self->files, conf->path, conf->follow, err);
   self->listed = true;
@@ -138,7 +161,7 @@ static int file_init(struct mr_op_ctx *ctx, struct mr_error *err) {
 
 static enum mr_poll file_poll(struct mr_op_ctx *ctx) {
   struct file_source *self = ctx->self;
-  if (ctx->instance) return MR_POLL_END;
+  if (ctx->instance && !self->reader.conf.share) return MR_POLL_END;
   return mr_reader_poll(&self->reader, ctx);
 }
 
@@ -149,6 +172,10 @@ static bool file_replay(struct mr_op_ctx *ctx, struct mr_replay_lines *lines) {
 
 static void file_fini(struct mr_op_ctx *ctx) {
   struct file_source *self = ctx->self;
+  if (self->reader.conf.share) {
+    mr_reader_fini(&self->reader);
+    if (ctx->instance + 1 == ctx->node->instance_cnt) mr_share_fini(ctx->shared, ctx);
+  }
   if (!self->listed) return;
   mr_reader_fini(&self->reader);
   mr_files_fini(&self->files, ctx->io);
@@ -164,6 +191,7 @@ const struct mr_op mr_op_file_source = {
     .opts = file_opts,
     .conf_sz = sizeof(struct file_conf),
     .self_sz = sizeof(struct file_source),
+    .shared_sz = sizeof(struct mr_share),
     .plan = file_plan,
     .init = file_init,
     .poll = file_poll,

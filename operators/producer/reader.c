@@ -215,7 +215,8 @@ static enum mr_poll get_lines(struct mr_reader *r, struct mr_op_ctx *ctx) {
 static void send_batch(struct mr_reader *r, struct mr_op_ctx *ctx, struct mr_batch *batch,
                        uint32_t rows, bool part_done) {
   bool turns = ctx->node->instance_cnt > 1;
-  mr_source_progress(ctx, r->done + r->lines.pos, r->conf.total);
+  uint64_t done = r->conf.share ? ctx->counts.bytes_in : r->done + r->lines.pos;
+  mr_source_progress(ctx, done, r->conf.total);
   if (part_done) {
     r->in_part = false;
     r->done += r->lines.pos;
@@ -226,14 +227,17 @@ static void send_batch(struct mr_reader *r, struct mr_op_ctx *ctx, struct mr_bat
     return;
   }
   if (r->conf.files) batch->input = r->conf.files->label;
+  if (r->conf.share) batch->input = r->part.file->label;
   if (r->pace.speed > 0)
     mr_pace_emit(r, ctx, batch);
   else
     mr_source_emit(ctx, batch, MR_ET_BOUNDS, NULL);
+  if (part_done && r->conf.share) mr_share_end_part(r);
 }
 
 enum mr_poll mr_reader_poll(struct mr_reader *r, struct mr_op_ctx *ctx) {
-  if (ctx->stop) return MR_POLL_END;
+  /* of a drain: others may have parts behind this one */
+  if (ctx->stop && (!r->conf.share || r->part.holds || !r->in_part)) return MR_POLL_END;
   if (r->bad && !mr_reader_offer_bad(r, ctx)) return MR_POLL_ROWS;
   enum mr_poll result = get_lines(r, ctx);
   if (result != MR_POLL_ROWS) return result;

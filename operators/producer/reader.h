@@ -14,6 +14,7 @@
 #include "format/decoder.h"
 #include "io/io.h"
 #include "producer/files.h"
+#include "producer/share.h"
 #include "worker/ctx.h"
 
 #define MR_READER_BLOCK_SZ (256u << 10) /* bytes read at a time */
@@ -34,6 +35,9 @@ struct mr_reader_conf {
   uint32_t block_sz; /* 0: MR_READER_BLOCK_SZ */
   /* In place of fd and stream: these, one after another. The caller's; live as long. */
   struct mr_files *files;
+  /* The parsing is shared with the node's other instances; in place of all above. NULL: it is not.
+   */
+  struct mr_share *share;
   /* Rows come at the pace of their event times, so many times as fast; 0: as fast as they can. */
   double speed;
 };
@@ -59,6 +63,7 @@ struct mr_reader {
   uint32_t cur;     /* block that holds the lines */
   uint32_t reading; /* block that req reads into */
   uint64_t off;     /* bytes asked for so far */
+  uint64_t end;     /* where the part ends; UINT64_MAX: where the file does */
   bool asked;       /* req is in flight, or finished and not yet looked at */
   bool ahead;       /* reads have to wait: ask for the next block early */
   bool has_lines;   /* the decoder has not yet said that it wants more */
@@ -76,6 +81,7 @@ struct mr_reader {
   bool job_asked, at_end; /* at_end: of what a followed file holds */
   uint64_t look_ns;       /* when to look at the files again; 0: now */
   struct mr_pace pace;
+  struct mr_shared_part part; /* of a share */
 };
 
 /* The words that `format` of a source may be. */

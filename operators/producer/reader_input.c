@@ -53,6 +53,7 @@ static enum mr_next open_next(struct mr_reader *r, struct mr_op_ctx *ctx) {
 
 enum mr_next mr_reader_next_part(struct mr_reader *r, struct mr_op_ctx *ctx) {
   enum mr_next next = MR_NEXT_LINES;
+  if (r->conf.share) return mr_share_next_part(r, ctx);
   if (r->conf.files && !r->anew) next = open_next(r, ctx);
   if (!r->conf.files && r->part_cnt) {
     r->ended = true;
@@ -63,6 +64,7 @@ enum mr_next mr_reader_next_part(struct mr_reader *r, struct mr_op_ctx *ctx) {
   mr_source_turn_fresh(ctx);
   mr_lines_start(&r->lines, 0, 1);
   r->off = 0;
+  r->end = UINT64_MAX;
   r->part_cnt++;
   r->in_part = true;
   r->part_ended = r->has_lines = r->at_end = r->anew = false;
@@ -129,7 +131,8 @@ static void ask(struct mr_reader *r, uint32_t block) {
   r->req.kind = MR_IO_READ;
   r->req.fd = r->conf.fd;
   r->req.buf = r->blocks[block];
-  r->req.len = r->conf.block_sz;
+  uint64_t left = r->end - r->off;
+  r->req.len = left < r->conf.block_sz ? left : r->conf.block_sz;
   r->req.off = r->conf.stream ? MR_IO_STREAM : r->off;
   mr_io_submit(r->io, &r->req);
 }
@@ -167,6 +170,7 @@ static enum mr_next at_end(struct mr_reader *r, struct mr_op_ctx *ctx) {
 }
 
 enum mr_next mr_reader_next_block(struct mr_reader *r, struct mr_op_ctx *ctx) {
+  if (r->part.holds) return mr_share_next_block(r, ctx);
   if (r->at_end) {
     enum mr_next next = look(r, ctx);
     if (next != MR_NEXT_LINES || r->part_ended) return next;
@@ -191,7 +195,9 @@ enum mr_next mr_reader_next_block(struct mr_reader *r, struct mr_op_ctx *ctx) {
   r->has_lines = true;
   r->off += len;
   ctx->counts.bytes_in += len;
-  if (r->ahead) {
+  if (r->off == r->end) {
+    end_part(r);
+  } else if (r->ahead) {
     ask(r, r->cur ^ 1);
     r->ahead = !mr_io_done(&r->req);
   }

@@ -21,6 +21,12 @@ enum mr_next mr_reader_next_block(struct mr_reader *reader, struct mr_op_ctx *ct
 /* Hands the line over that is no row; false: later. */
 bool mr_reader_offer_bad(struct mr_reader *reader, struct mr_op_ctx *ctx);
 
+/* The same of an input that several instances share. */
+enum mr_next mr_share_next_part(struct mr_reader *reader, struct mr_op_ctx *ctx);
+/* The next block of a part whose end is not known yet: the reader holds the baton. */
+enum mr_next mr_share_next_block(struct mr_reader *reader, struct mr_op_ctx *ctx);
+void mr_share_end_part(struct mr_reader *reader);
+
 int mr_pace_init(struct mr_reader *reader, struct mr_op_ctx *ctx);
 /* Fills the batch with rows that are due; returns as fill_batch of reader.c does. */
 enum mr_poll mr_pace_fill(struct mr_reader *reader, struct mr_op_ctx *ctx, struct mr_batch *batch,

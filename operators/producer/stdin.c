@@ -38,12 +38,18 @@ static int stdin_init(struct mr_op_ctx *ctx, struct mr_error *err) {
       .name = "stdin",
       .fd = STDIN_FILENO,
       .stream = true,
-      .total = S_ISREG(req.mode) ? (uint64_t)size : 0,
+      .total = S_ISREG(req.mode) && !ctx->instance ? (uint64_t)size : 0,
   };
+  if (ctx->takers > 1) reader.share = ctx->shared;
+  int rc = MR_OK;
+  if (reader.share && !ctx->instance)
+    rc = mr_share_init(reader.share, ctx, reader.name, STDIN_FILENO, err);
+  if (rc || (ctx->instance && !reader.share)) return rc;
   return mr_reader_init(ctx->self, ctx, &reader, err);
 }
 
 static enum mr_poll stdin_poll(struct mr_op_ctx *ctx) {
+  if (ctx->instance >= ctx->takers) return MR_POLL_END;
   return mr_reader_poll(ctx->self, ctx);
 }
 
@@ -53,6 +59,7 @@ static bool stdin_replay(struct mr_op_ctx *ctx, struct mr_replay_lines *lines) {
 
 static void stdin_fini(struct mr_op_ctx *ctx) {
   mr_reader_fini(ctx->self);
+  if (ctx->instance + 1 == ctx->node->instance_cnt) mr_share_fini(ctx->shared, ctx);
 }
 
 const struct mr_op mr_op_stdin = {
@@ -60,9 +67,11 @@ const struct mr_op mr_op_stdin = {
     .help = "reads the lines of standard input",
     .abi = MR_OP_ABI,
     .kind = MR_OP_SOURCE,
+    .flags = MR_OP_TURNS,
     .opts = stdin_opts,
     .conf_sz = sizeof(struct stdin_conf),
     .self_sz = sizeof(struct mr_reader),
+    .shared_sz = sizeof(struct mr_share),
     .plan = stdin_plan,
     .init = stdin_init,
     .poll = stdin_poll,

@@ -24,12 +24,17 @@
 #define MR_ENUM_MAX       250u  /* values of a one_of column */
 #define MR_KEYS_MAX       16u   /* key columns of one window or group */
 
-#define MR_LINK_ITEMS       64u /* items of a link unless runtime.link_items says otherwise */
-#define MR_LINK_CONTROL     2u  /* slots of each link kept for control items */
-#define MR_LINK_BURST       16u /* items that a reader takes off a link at a time */
-#define MR_LINE_MAX_DEFAULT (1u << 20)
-#define MR_ROW_TEXT_MAX     (1u << 20) /* bytes of a row's JSON text in a dead letter */
-#define MR_EXPR_TEXT_MAX    65536u     /* bytes of one expression */
+#define MR_LINK_ITEMS   64u /* items of a link unless runtime.link_items says otherwise */
+#define MR_LINK_CONTROL 2u  /* slots of each link kept for control items */
+#define MR_LINK_BURST   16u /* items that a reader takes off a link at a time */
+/* Links to a merger: an instance need not be far ahead, and memory costs start-up time and cache.
+ */
+#define MR_MERGE_ITEMS       8u /* items at most */
+#define MR_MERGE_ERROR_ITEMS 2u /* the same for error rows */
+#define MR_MERGE_BURST       2u /* items taken off at a time */
+#define MR_LINE_MAX_DEFAULT  (1u << 20)
+#define MR_ROW_TEXT_MAX      (1u << 20) /* bytes of a row's JSON text in a dead letter */
+#define MR_EXPR_TEXT_MAX     65536u     /* bytes of one expression */
 #define MR_EXPR_TOKENS_MAX                                                                         \
   4096u /* tokens of one expression: the grammar library's stack allows no more */
 #define MR_STATE_SEGMENT_SZ  65536u /* bytes of one segment of a keyed table */

@@ -160,7 +160,13 @@ static void add_link(struct mr_plan *plan, struct mr_plan_link link) {
   plan->link_cnt++;
 }
 
-#define ERROR_ITEMS 4u /* of the link that takes an instance's error rows to its merger */
+/* A link to a merger is short: memory that is not used costs start-up time and cache. */
+static uint32_t items_of(const struct mr_plan *plan, uint32_t output,
+                         const struct mr_plan_node *to) {
+  uint32_t items = plan->runtime.link_items;
+  uint32_t most = output == MR_OUT_ERRORS ? MR_MERGE_ERROR_ITEMS : MR_MERGE_ITEMS;
+  return to->merges && items > most ? most : items;
+}
 
 static void join_instances(struct mr_plan *plan, const struct mr_plan_node *up, uint32_t output,
                            const struct mr_plan_node *to, uint32_t input) {
@@ -168,10 +174,9 @@ static void join_instances(struct mr_plan *plan, const struct mr_plan_node *up, 
   for (uint32_t i = 0; i < up->instance_cnt; i++)
     for (uint32_t k = 0; k < to->instance_cnt; k++) {
       uint32_t from = up->first_instance + i, into = to->first_instance + k;
-      uint32_t items = plan->runtime.link_items;
-      if (to->merges && output == MR_OUT_ERRORS && items > ERROR_ITEMS) items = ERROR_ITEMS;
       if (!always && plan->instances[from].worker == plan->instances[into].worker) continue;
-      add_link(plan, (struct mr_plan_link){from, output, into, input, items, exchange});
+      add_link(plan, (struct mr_plan_link){from, output, into, input, items_of(plan, output, to),
+                                           exchange});
     }
 }
 
@@ -200,11 +205,10 @@ static uint32_t *held_by_links(struct mr_planner *pl) {
   uint32_t *held = MR_NEW(pl->arena, uint32_t, plan->node_cnt * MR_OUTS_MAX);
   for (uint32_t l = 0; l < plan->link_cnt; l++) {
     const struct mr_plan_link *link = &plan->links[l];
-    /* of the links to a merger each belongs to another instance */
-    if (plan->nodes[plan->instances[link->to].node].merges && plan->instances[link->from].idx)
-      continue;
+    bool merges = plan->nodes[plan->instances[link->to].node].merges;
+    if (merges && plan->instances[link->from].idx) continue; /* each is another instance's */
     held[plan->instances[link->from].node * MR_OUTS_MAX + link->output] +=
-        link->items + MR_LINK_BURST + 1;
+        link->items + (merges ? MR_MERGE_BURST : MR_LINK_BURST) + 1;
   }
   return held;
 }

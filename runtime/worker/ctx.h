@@ -163,6 +163,9 @@ void mr_source_turn_fresh(struct mr_op_ctx *ctx);
  * Lines of a turn are counted from 1. Without rows emit an empty batch all the same. */
 void mr_source_turn_end(struct mr_op_ctx *ctx, uint64_t lines);
 
+/* Has the other instances asked again that wait for what this one had. */
+void mr_source_wake(struct mr_op_ctx *ctx);
+
 /* ---- errors ---- */
 
 /* Reports rows of the current input view as error rows: bits of `rows` (MR_BATCH_WORDS words, valid

@@ -77,6 +77,13 @@ void mr_source_turn_end(struct mr_op_ctx *ctx, uint64_t lines) {
   inst->turn_lines = lines;
 }
 
+void mr_source_wake(struct mr_op_ctx *ctx) {
+  const struct mr_instance *inst = ctx->inst;
+  struct mr_instance *first = &inst->run->insts[inst->node->first_instance];
+  for (uint32_t i = 0; i < inst->node->instance_cnt; i++)
+    if (first[i].worker != inst->worker) mr_wake_signal(first[i].worker->wake);
+}
+
 void mr_merge_stamp(struct mr_instance *inst, struct mr_batch *batch) {
   MR_ASSERT(inst->in_turn);
   batch->turn = inst->turn;
@@ -134,7 +141,7 @@ static struct mr_msg *peek(struct mr_instance *merger, uint32_t i) {
   struct mr_in *in = &merger->ins[i];
   if (in->queue_head == in->queue_cnt) {
     in->queue_head = 0;
-    in->queue_cnt = mr_link_take(in->link, in->queue, MR_LINK_BURST);
+    in->queue_cnt = mr_link_take(in->link, in->queue, MR_MERGE_BURST);
     if (!in->queue_cnt) return NULL;
   }
   return mr_region_ptr(&merger->run->region, in->queue[in->queue_head]);

@@ -3,6 +3,10 @@
 """The source `file`: patterns, the pace of event times, and parsing by several workers."""
 
 import datetime
+import json
+import os
+import random
+import re
 import shutil
 import signal
 
@@ -158,6 +162,113 @@ class Pace(millrace.Case):
         result = self.millrace("validate", "g.yaml")
         self.assertEqual(result.code, 78)
         self.assertIn("no event_time", result.err)
+
+
+SPREAD = """millrace: 1
+graph: g
+runtime: { workers: { count: %(threads)d }, clock: virtual, data_dir: %(dir)s }
+events:
+  e: { event_time: t, format: %(format)s, fields: { n: { type: int64 }, k: { type: string },
+       t: { type: timestamp }, s: { type: string } } }
+sources:
+  in: { %(source)s, event: e, workers: %(workers)d, watermark: { delay: 5s } }
+steps:
+  per_key: { type: window, from: in, window: { tumbling: 1m }, key: [k], late: divert,
+             select: { c: count(*), first: first(n), last: last(n), all: collect_list(n) } }
+  seen: { type: map, from: in, set: { at: ingest_time(), off: record_offset(),
+          q: "div(1000, n %% 1000)" } }
+  newest: { type: window, from: in, window: { tumbling: 10m }, key: [k], emit: update,
+            every: 10s, select: { c: count(*), at: max(ingest_time()) } }
+sinks:
+  windows: { type: file, from: per_key, path: "${data_dir}/windows.ndjson" }
+  late: { type: file, from: per_key.late, path: "${data_dir}/late.ndjson" }
+  rows: { type: file, from: seen, path: "${data_dir}/rows.ndjson" }
+  updates: { type: file, from: newest, path: "${data_dir}/updates.ndjson" }
+"""
+
+
+class Spread(millrace.Case):
+    """`workers: N` on a source: every file is that of one worker, byte by byte."""
+
+    def make(self, rows=25000):
+        rng = random.Random(11)
+        print("seed 11")
+        with open(self.dir / "in.json", "w") as lines, open(self.dir / "in.csv", "w") as sheet:
+            sheet.write("t,n,s,k\r\n")
+            for n in range(rows):
+                at = START + datetime.timedelta(milliseconds=n * 20 - rng.choice((0, 0, 0, 9000)))
+                text = rng.choice(("x" * rng.randrange(80), 'a "quote"', "two\nlines", "a,b", ""))
+                row = {"n": n, "k": rng.choice("abcd"), "t": at.isoformat()[:-6] + "Z", "s": text}
+                if rng.random() < 0.002:
+                    lines.write("no row\n")
+                    sheet.write("no,row\n")
+                lines.write(json.dumps(row) + rng.choice(("\n", "\n", "\r\n", "\n\n")))
+                quoted = text.replace('"', '""')
+                sheet.write(f'{row["t"]},{n},"{quoted}",{row["k"]}\n')
+
+    def outcome(self, source, kind, workers, threads, stdin=b""):
+        name = f"out-{kind}-{workers}-{threads}"
+        self.write("g.yaml", SPREAD % {"source": source, "format": kind, "workers": workers,
+                                       "threads": threads, "dir": name})
+        result = self.millrace("run", "g.yaml", "--quiet", "--summary", "summary.json",
+                               stdin=stdin)
+        self.assertEqual(result.code, 0, result.err)
+        self.assert_accounts(self.summary())
+        files = {path.name: path.read_text() for path in (self.dir / name).glob("*.ndjson")}
+        for path in (self.dir / name / "dead_letters/g").glob("*"):
+            files["dead " + path.name] = re.sub(r'"time":"[^"]*"', "", path.read_text())
+        shutil.rmtree(self.dir / name)
+        self.assertEqual(len(files), 6)
+        return files
+
+    def check(self, source, kind, stdin=b""):
+        want = self.outcome(source, kind, 1, 1, stdin)
+        for workers, threads in ((2, 2), (3, 2), (2, 1)):
+            got = self.outcome(source, kind, workers, threads, stdin)
+            for name, text in want.items():
+                self.assertTrue(got[name] == text, f"{name} of {workers} workers differs")
+        return want
+
+    def test_json_and_csv_files(self):
+        self.make()
+        for kind in ("json", "csv"):
+            want = self.check(f"type: file, path: in.{kind}", kind)
+            self.assertGreater(want["late.ndjson"].count("\n"), 100)
+            self.assertGreater(want["dead in.ndjson"].count("\n"), 20)
+
+    def test_standard_input(self):
+        self.make(12000)
+        for kind in ("json", "csv"):
+            self.check("type: stdin", kind, (self.dir / f"in.{kind}").read_bytes())
+
+    def test_a_pipe_gives_rows_as_they_come_and_a_drain_ends_it(self):
+        for workers in (1, 2, 3):
+            self.write("g.yaml", GLOB % {"path": "pipe", "more": f", workers: {workers}"})
+            os.mkfifo(self.dir / "pipe")
+            program = self.start("run", "g.yaml", "--quiet", "--summary", "summary.json")
+            out = self.dir / "out.ndjson"
+            with open(self.dir / "pipe", "w", buffering=1) as pipe:
+                for n in range(10, 40):
+                    pipe.write('{"n":%d}\n' % n)
+                    self.wait_for("the row", lambda: out.exists()
+                                  and out.read_text().count("\n") >= n - 9)
+                program.send_signal(signal.SIGTERM)
+                self.assertEqual(program.wait(60), 0)
+            self.assertEqual([row["n"] for row in self.rows("out.ndjson")], [*range(10, 40)])
+            os.unlink(self.dir / "pipe")
+            os.unlink(out)
+
+    def test_a_drain_ends_behind_a_whole_beginning_of_the_file(self):
+        self.write("in.json", "".join('{"n":%d}\n' % (n + 10) for n in range(2000000)))
+        self.write("g.yaml", GLOB % {"path": "in.json", "more": ", workers: 2"})
+        program = self.start("run", "g.yaml", "--quiet", "--summary", "summary.json")
+        out = self.dir / "out.ndjson"
+        self.wait_for("rows", lambda: out.exists() and out.stat().st_size > 0)
+        program.send_signal(signal.SIGTERM)
+        self.assertEqual(program.wait(60), 0)
+        rows = [row["n"] for row in self.rows("out.ndjson")]
+        self.assertEqual(rows, [*range(10, 10 + len(rows))])
+        self.assertEqual(self.node(self.summary(), "in")["rows_in"], len(rows))
 
 
 if __name__ == "__main__":

@@ -116,6 +116,10 @@ void mr_source_turn_end(struct mr_op_ctx *ctx, uint64_t lines) {
   (void)lines;
 }
 
+void mr_source_wake(struct mr_op_ctx *ctx) {
+  (void)ctx;
+}
+
 void mr_source_progress(struct mr_op_ctx *ctx, uint64_t bytes_done, uint64_t bytes_total) {
   (void)ctx;
   fake.done_bytes = bytes_done;
