@@ -68,8 +68,8 @@ void mr_lines_move(struct mr_lines *lines, char *data);
 /* len bytes are at the data of the last mr_lines_move now; overwrites the MR_LINES_PAD bytes behind
  * them. */
 void mr_lines_fill(struct mr_lines *lines, size_t len);
-/* The input has ended: the rest is a line. Call it after mr_lines_move in place of mr_lines_fill, or
- * after mr_lines_fill with the last bytes. */
+/* The input has ended: the rest is a line. Call it after mr_lines_move in place of mr_lines_fill,
+ * or after mr_lines_fill with the last bytes. */
 void mr_lines_end(struct mr_lines *lines);
 enum mr_line_result mr_lines_next(struct mr_lines *lines, struct mr_line *out);
 

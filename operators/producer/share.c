@@ -19,8 +19,9 @@ static bool take_baton(struct mr_reader *r) {
   uint32_t free = 0;
   if (r->part.holds) return true;
   /* acquire: pairs with the release in give_baton, so what the holder before has left is seen */
-  r->part.holds = atomic_compare_exchange_strong_explicit(
-      &r->conf.share->held, &free, 1, memory_order_acquire, memory_order_relaxed);
+  const memory_order order = memory_order_acquire;
+  r->part.holds = atomic_compare_exchange_strong_explicit(&r->conf.share->held, &free, 1, order,
+                                                          memory_order_relaxed);
   return r->part.holds;
 }
 

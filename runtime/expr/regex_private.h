@@ -2,7 +2,7 @@
 #ifndef MR_EXPR_REGEX_PRIVATE_H
 #define MR_EXPR_REGEX_PRIVATE_H
 
-/* Regular expressions: RE2 behind C (decision 0021). Matching takes time linear in the text
+/* Regular expressions: RE2 behind C (decision 0006). Matching takes time linear in the text
  * whatever the pattern is. A compiled pattern may be used by several threads. */
 
 #include <stdbool.h>
