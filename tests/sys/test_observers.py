@@ -422,11 +422,12 @@ class Terminal(Observed):
             tmux("send-keys", "/")
             self.wait_for("the filter", lambda: "filter: _" in screen())
             tmux("send-keys", "sevx", "BSpace", "Enter")
-            self.wait_for("one node", lambda: [x.split()[0] for x in screen().splitlines()[2:4]]
-                          == ["severe", "LINK"] and "/sev" in screen())
+            self.wait_for("one node", lambda: [x.split()[:1] for x in screen().splitlines()[2:4]]
+                          == [["severe"], ["LINK"]] and "/sev" in screen())
             tmux("send-keys", "/", "Escape")
-            self.wait_for("all nodes", lambda: screen().splitlines()[2].startswith("in ")
-                          and "filter" not in screen().splitlines()[-1].replace("[/]filter", ""))
+            self.wait_for("all nodes", lambda: "".join(screen().splitlines()[2:3])
+                          .startswith("in ") and "filter" not in
+                          "".join(screen().splitlines()[-1:]).replace("[/]filter", ""))
             tmux("send-keys", "p")
             self.wait_for("the pause", lambda: "(paused)" in screen())
             still = screen()
