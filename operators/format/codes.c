@@ -74,6 +74,9 @@ static bool fill_quick(const struct mr_codes *codes, const struct mr_codes_table
     q->code = (uint8_t)c;
     q->len = (uint8_t)(len + end_len);
   }
+  /* JSON takes a match for what it is, so at the end of a line an empty place leads nowhere. */
+  for (uint32_t i = 0; end_len && i < cnt; i++)
+    if (quick[i].len == UINT8_MAX) quick[i].len = 0;
   return true;
 }
 
