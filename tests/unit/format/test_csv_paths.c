@@ -38,8 +38,8 @@ static const char *const strings[] = {"",
                                       "short",
                                       "exactly12byt",
                                       "thirteen byte",
-                                      "a text that has more than sixty-four bytes, so that it "
-                                      "takes several looks to its end",
+                                      ("a text that has more than sixty-four bytes, so that it "
+                                       "takes several looks to its end"),
                                       "a, b",
                                       "two\nlines",
                                       "a\r\nb\rc",
