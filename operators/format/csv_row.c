@@ -103,8 +103,8 @@ static void take_end(struct mr_csv *csv, struct mr_lines *lines) {
   const char *p = lines->p;
   if (p == lines->end) return;
   bool cr = *p++ == '\r';
-  if (cr && p < lines->end && *p == '\n') p++;
   csv->after_cr = cr && p == lines->end;
+  if (cr && p < lines->end && *p == '\n') p++;
   lines->pos += (uint64_t)(p - lines->p);
   lines->p = (char *)(uintptr_t)p;
 }

@@ -261,6 +261,12 @@ MR_TEST(a_column_that_the_header_does_not_name_is_missing) {
   EXPECT("T,t\n1," T "\n", "@4:2 t=" T_US " s=null e=null i=null d=null b=null ms=null\n");
 }
 
+MR_TEST(blank_lines_count_wherever_reads_cut_them) {
+  MR_UNUSED_STATE;
+  EXPECT("t,i,s\r\n\r\n\n\r\n\r\r\n" T ",1,x\r\n\n" T ",2,y\r\r" T ",3,z",
+         ROW("15", "7", "1", "x") ROW("42", "9", "2", "y") ROW("68", "11", "3", "z"));
+}
+
 /* A decoder reads one input after another: each has a header of its own. */
 MR_TEST(each_input_has_its_own_header) {
   MR_UNUSED_STATE;
@@ -381,6 +387,7 @@ int main(void) {
                                      MR_CASE(rows_beyond_max_line_are_skipped_to_their_end),
                                      MR_CASE(a_header_that_cannot_be_read_makes_every_row_bad),
                                      MR_CASE(a_column_that_the_header_does_not_name_is_missing),
+                                     MR_CASE(blank_lines_count_wherever_reads_cut_them),
                                      MR_CASE(each_input_has_its_own_header),
                                      MR_CASE(check_declared_looks_at_columns_that_nobody_reads),
                                      MR_CASE(long_strings_fill_batches_and_nothing_is_lost),
