@@ -166,10 +166,11 @@ class Purge(Dlq):
         feeder.start()
         purged = []
         while feeder.is_alive():
-            for record in map(json.loads, self.dlq("show", "g", "--json", "--limit", 500).out
-                              .splitlines()):
-                purged.append(record["raw"])
-            self.dlq("purge", "g", "--limit", 500)
+            shown = [json.loads(line)["raw"] for line in
+                     self.dlq("show", "g", "--json", "--limit", 500).out.splitlines()]
+            if shown:  # more may stand there by now: no more goes than was seen
+                self.dlq("purge", "g", "--limit", len(shown))
+            purged += shown
         feeder.join()
         self.end(child)
         left = [r["raw"] for r in self.letters()]
