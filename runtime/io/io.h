@@ -28,13 +28,20 @@ enum mr_io_kind {
                   stream stands */
   MR_IO_WRITE, /* fd, buf, len, off -> bytes written, all of them unless it failed (short writes are
                   finished) */
-  MR_IO_DATASYNC, /* fd */
-  MR_IO_RENAME,   /* path, path_to */
-  MR_IO_SYNC_DIR, /* path: a folder */
-  MR_IO_ALLOCATE, /* fd, off, len: space is there, the size stays */
-  MR_IO_UNLINK,   /* path */
-  MR_IO_STAT,     /* fd -> size in bytes; mode is set to st_mode */
-  MR_IO_PARENTS,  /* path: the folders above it are made; those that are there stay as they are */
+  MR_IO_DATASYNC,   /* fd */
+  MR_IO_RENAME,     /* path, path_to */
+  MR_IO_SYNC_DIR,   /* path: a folder */
+  MR_IO_ALLOCATE,   /* fd, off, len: space is there, the size stays */
+  MR_IO_UNLINK,     /* path */
+  MR_IO_STAT,       /* fd -> size in bytes; mode is set to st_mode */
+  MR_IO_PARENTS,    /* path: the folders above it are made; those that are there stay as they are */
+  MR_IO_TRUNCATE,   /* fd, len: the file is exactly that long; what is new reads as zeros */
+  MR_IO_LIST,       /* path: a folder, buf, len -> bytes: its names in no order, each with its NUL,
+                       without "." and ".."; -ERANGE: they do not fit */
+  MR_IO_REMOVE_DIR, /* path: an empty folder */
+  MR_IO_LOCK,       /* fd, open for writing: the file is its opener's alone until all copies of the
+                       descriptor are closed; -EAGAIN: another has it */
+  MR_IO_LOCK_TEST,  /* fd -> 1: another has it locked, 0: nobody else; takes nothing */
   MR_IO_CALL /* call(buf) in a thread -> what it returns: for what is no single request. It must
                 not block for ever */
 };

@@ -9,13 +9,16 @@
 #include "base/assert.h"
 #include "io/io_private.h"
 
-#define FILES_MAX 64u
+#define FILES_MAX 512u
 #define FDS_MAX   64u
+
+struct open_file;
 
 struct file {
   const char *path; /* NULL: removed */
   char *data;
   uint64_t len, cap;
+  const struct open_file *owner; /* who has it locked, or NULL */
 };
 
 struct open_file {
@@ -92,6 +95,7 @@ static int64_t memory_open(struct mr_io *io, const char *path, int flags, mode_t
   if (fault && fault->error) return -fault->error;
   struct file *f = find_file(m, path);
   if (!f && !(flags & O_CREAT)) return -ENOENT;
+  if (f && (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL)) return -EEXIST;
   if (!f) f = make_file(io, path);
   if (flags & O_TRUNC) f->len = 0;
   for (int fd = 3; fd < (int)FDS_MAX; fd++)
@@ -152,6 +156,46 @@ static int64_t rename_file(struct mr_io_memory *m, struct mr_io *io, const char 
   return 0;
 }
 
+static int64_t truncate_file(struct mr_io *io, struct file *f, uint64_t len) {
+  if (len > f->len) {
+    grow_file(io, f, len);
+    memset(f->data + f->len, 0, len - f->len);
+  }
+  f->len = len;
+  return 0;
+}
+
+/* Folders are the paths of their files: one is there while a file below it is. */
+static int64_t list_files(const struct mr_io_memory *m, const char *dir, char *buf, uint64_t sz) {
+  size_t dir_len = strlen(dir);
+  uint64_t used = 0;
+  bool there = false;
+  for (uint32_t i = 0; i < m->file_cnt; i++) {
+    const char *path = m->files[i].path;
+    if (!path || strncmp(path, dir, dir_len) != 0 || path[dir_len] != '/') continue;
+    const char *name = path + dir_len + 1;
+    size_t len = strcspn(name, "/");
+    there = true;
+    bool known = false;
+    for (uint64_t at = 0; at < used && !known; at += strlen(buf + at) + 1)
+      known = strlen(buf + at) == len && memcmp(buf + at, name, len) == 0;
+    if (known) continue;
+    if (len + 1 > sz - used) return -ERANGE;
+    memcpy(buf + used, name, len);
+    buf[used + len] = 0;
+    used += len + 1;
+  }
+  return there ? (int64_t)used : -ENOENT;
+}
+
+static int64_t lock_file(struct open_file *o, bool test) {
+  bool others = o->file->owner && o->file->owner != o;
+  if (test) return others;
+  if (others) return -EAGAIN;
+  o->file->owner = o;
+  return 0;
+}
+
 static int64_t memory_other(struct mr_io *io, struct mr_io_req *req) {
   struct mr_io_memory *m = io->memory;
   const struct mr_io_fault *fault = next_fault(m, req->kind);
@@ -160,6 +204,7 @@ static int64_t memory_other(struct mr_io *io, struct mr_io_req *req) {
   switch (req->kind) {
   case MR_IO_CLOSE:
     if (!o) return -EBADF;
+    if (o->file->owner == o) o->file->owner = NULL;
     o->file = NULL;
     return 0;
   case MR_IO_STAT:
@@ -173,6 +218,10 @@ static int64_t memory_other(struct mr_io *io, struct mr_io_req *req) {
     f->path = NULL;
     return 0;
   }
+  case MR_IO_TRUNCATE: return o ? truncate_file(io, o->file, req->len) : -EBADF;
+  case MR_IO_LIST: return list_files(m, req->path, req->buf, req->len);
+  case MR_IO_LOCK: return o ? lock_file(o, false) : -EBADF;
+  case MR_IO_LOCK_TEST: return o ? lock_file(o, true) : -EBADF;
   case MR_IO_DATASYNC:
   case MR_IO_ALLOCATE: return o ? 0 : -EBADF;
   default: return 0;

@@ -5,6 +5,7 @@
  * worker, whose CPU they must not inherit. */
 #include "io/io_private.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -105,6 +106,39 @@ static int64_t make_parents(const char *path) {
   return 0;
 }
 
+static int64_t list_dir(const char *path, char *buf, uint64_t sz) {
+  DIR *dir = opendir(path);
+  if (!dir) return -errno;
+  uint64_t used = 0;
+  int64_t rc = 0;
+  for (;;) {
+    errno = 0;
+    const struct dirent *e = readdir(dir);
+    if (!e) {
+      rc = errno ? -errno : (int64_t)used;
+      break;
+    }
+    size_t len = strlen(e->d_name) + 1;
+    if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
+    if (len > sz - used) {
+      rc = -ERANGE;
+      break;
+    }
+    memcpy(buf + used, e->d_name, len);
+    used += len;
+  }
+  closedir(dir);
+  return rc;
+}
+
+/* Locks of open file descriptions: another struct mr_io of this process is another, too. */
+static int64_t lock_file(int fd, bool test) {
+  struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  if (fcntl(fd, test ? F_OFD_GETLK : F_OFD_SETLK, &l) < 0)
+    return errno == EACCES ? -EAGAIN : -errno;
+  return test && l.l_type != F_UNLCK;
+}
+
 static int64_t plain_other(struct mr_io *io, struct mr_io_req *req) {
   (void)io;
   struct stat st;
@@ -121,6 +155,11 @@ static int64_t plain_other(struct mr_io *io, struct mr_io_req *req) {
     req->mode = st.st_mode;
     return st.st_size;
   case MR_IO_PARENTS: return make_parents(req->path);
+  case MR_IO_TRUNCATE: return result_of(ftruncate(req->fd, (off_t)req->len));
+  case MR_IO_LIST: return list_dir(req->path, req->buf, req->len);
+  case MR_IO_REMOVE_DIR: return result_of(rmdir(req->path));
+  case MR_IO_LOCK: return lock_file(req->fd, false);
+  case MR_IO_LOCK_TEST: return lock_file(req->fd, true);
   default: return -EINVAL;
   }
 }

@@ -172,6 +172,39 @@ MR_TEST(delayed_requests_finish_in_order_at_their_poll) {
   mr_io_destroy(io);
 }
 
+MR_TEST(a_file_is_cut_listed_and_locked) {
+  MR_UNUSED_STATE;
+  struct mr_io *io = make_io();
+  mr_io_memory_put(io, "d/a", "abcdef", 6);
+  mr_io_memory_put(io, "d/sub/b", "x", 1);
+  mr_io_memory_put(io, "d/sub/c", "x", 1);
+  int one = open_at(io, "d/a", O_RDWR), two = open_at(io, "d/a", O_RDWR);
+  struct mr_io_req t = {.kind = MR_IO_TRUNCATE, .fd = one, .len = 4};
+  assert_int_equal(mr_io_wait(io, &t), 0);
+  assert_content(io, "d/a", "abcd");
+  char names[16];
+  struct mr_io_req l = {.kind = MR_IO_LIST, .path = "d", .buf = names, .len = sizeof names};
+  assert_int_equal(mr_io_wait(io, &l), 6);
+  assert_memory_equal(names, "a\0sub", 6);
+  l.len = 5;
+  assert_int_equal(mr_io_wait(io, &l), -ERANGE);
+  l.path = "nowhere";
+  assert_int_equal(mr_io_wait(io, &l), -ENOENT);
+  struct mr_io_req lock = {.kind = MR_IO_LOCK, .fd = one};
+  struct mr_io_req other = {.kind = MR_IO_LOCK, .fd = two};
+  struct mr_io_req test = {.kind = MR_IO_LOCK_TEST, .fd = two};
+  assert_int_equal(mr_io_wait(io, &test), 0);
+  assert_int_equal(mr_io_wait(io, &lock), 0);
+  assert_int_equal(mr_io_wait(io, &lock), 0);
+  assert_int_equal(mr_io_wait(io, &other), -EAGAIN);
+  assert_int_equal(mr_io_wait(io, &test), 1);
+  struct mr_io_req c = {.kind = MR_IO_CLOSE, .fd = one};
+  assert_int_equal(mr_io_wait(io, &c), 0);
+  assert_int_equal(mr_io_wait(io, &other), 0);
+  assert_int_equal(open_at(io, "d/a", O_RDWR | O_CREAT | O_EXCL), -EEXIST);
+  mr_io_destroy(io);
+}
+
 int main(void) {
   const struct CMUnitTest cases[] = {
       MR_CASE(what_is_written_can_be_read),
@@ -183,6 +216,7 @@ int main(void) {
       MR_CASE(opening_can_fail_and_truncate),
       MR_CASE(a_rename_replaces_the_target),
       MR_CASE(delayed_requests_finish_in_order_at_their_poll),
+      MR_CASE(a_file_is_cut_listed_and_locked),
   };
   return cmocka_run_group_tests(cases, NULL, NULL);
 }

@@ -327,6 +327,44 @@ MR_TEST(the_other_kinds_work) {
   close_at(f, fd);
 }
 
+MR_TEST(a_file_is_cut_listed_and_locked) {
+  struct fixture *f = *state_;
+  char path[256], names[64];
+  snprintf(path, sizeof path, "%s/folder/file", f->dir);
+  struct mr_io_req p = {.kind = MR_IO_PARENTS, .path = path};
+  assert_int_equal(mr_io_wait(f->io, &p), 0);
+  struct mr_io_req o = {.kind = MR_IO_OPEN, .path = path, .flags = O_CREAT | O_RDWR, .mode = 0644};
+  int one = (int)mr_io_wait(f->io, &o), two = (int)mr_io_wait(f->io, &o);
+  assert_true(one >= 0 && two >= 0);
+  struct mr_io_req t = {.kind = MR_IO_TRUNCATE, .fd = one, .len = 4097};
+  assert_int_equal(mr_io_wait(f->io, &t), 0);
+  struct mr_io_req st = {.kind = MR_IO_STAT, .fd = two};
+  assert_int_equal(mr_io_wait(f->io, &st), 4097);
+  char dir[200];
+  snprintf(dir, sizeof dir, "%s/folder", f->dir);
+  struct mr_io_req l = {.kind = MR_IO_LIST, .path = dir, .buf = names, .len = sizeof names};
+  assert_int_equal(mr_io_wait(f->io, &l), 5);
+  assert_string_equal(names, "file");
+  l.len = 4;
+  assert_int_equal(mr_io_wait(f->io, &l), -ERANGE);
+  struct mr_io_req lock = {.kind = MR_IO_LOCK, .fd = one};
+  struct mr_io_req other = {.kind = MR_IO_LOCK, .fd = two};
+  struct mr_io_req test = {.kind = MR_IO_LOCK_TEST, .fd = two};
+  assert_int_equal(mr_io_wait(f->io, &test), 0);
+  assert_int_equal(mr_io_wait(f->io, &lock), 0);
+  assert_int_equal(mr_io_wait(f->io, &other), -EAGAIN);
+  assert_int_equal(mr_io_wait(f->io, &test), 1);
+  close_at(f, one);
+  assert_int_equal(mr_io_wait(f->io, &other), 0);
+  close_at(f, two);
+  struct mr_io_req rm = {.kind = MR_IO_REMOVE_DIR, .path = dir};
+  assert_int_equal(mr_io_wait(f->io, &rm), -ENOTEMPTY);
+  struct mr_io_req un = {.kind = MR_IO_UNLINK, .path = path};
+  assert_int_equal(mr_io_wait(f->io, &un), 0);
+  assert_int_equal(mr_io_wait(f->io, &rm), 0);
+  assert_int_equal(mr_io_wait(f->io, &l), -ENOENT);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
@@ -344,6 +382,7 @@ int main(void) {
       CASE(parents_are_made_and_kept),
       CASE(a_call_is_made_in_a_thread_and_says_what_it_returned),
       CASE(the_other_kinds_work),
+      CASE(a_file_is_cut_listed_and_locked),
   };
   return cmocka_run_group_tests(cases, NULL, NULL);
 }
