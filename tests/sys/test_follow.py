@@ -16,7 +16,7 @@ graph: g
 sources:
   in: { type: file, path: "%(path)s", follow: %(follow)s%(more)s, fields: { n: { type: int64 } } }
 sinks:
-  out: { type: file, from: in, path: out.ndjson }
+  out: { type: stdout, from: in }
 """
 
 
@@ -55,8 +55,9 @@ class Follow(millrace.Case):
         self.write("g.yaml", GRAPH % {"path": path, "follow": follow, "more": more})
 
     def run_graph(self):
-        self.program_ = self.start("run", "g.yaml", "--quiet", "--summary", "summary.json")
-        self.wait_for("the sink's file", (self.dir / "out.ndjson").exists)
+        with open(self.dir / "out.ndjson", "wb") as out:
+            self.program_ = self.start("run", "g.yaml", "--quiet", "--summary", "summary.json",
+                                       stdout=out)
 
     def do(self, *command):
         self.writer.stdin.write((json.dumps(command) + "\n").encode())
