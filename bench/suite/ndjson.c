@@ -12,8 +12,9 @@
 #include "suite/engine.h"
 #include "suite/suite.h"
 
-#define EVENTS UINT64_C(8000000) /* 1.2 GB of JSON, 0.7 GB of CSV */
-#define CSV    2
+#define EVENTS  UINT64_C(8000000) /* 1.2 GB of JSON, 0.7 GB of CSV */
+#define CSV     2
+#define WORKERS 3
 
 static int setup(struct mr_bench_run *run) {
   struct mr_suite_ndjson *nd = calloc(1, sizeof *nd);
@@ -89,7 +90,7 @@ static int duckdb(struct mr_bench_run *run, struct mr_bench_sample *sample) {
 static const char graph[] =
     "millrace: 1\n"
     "graph: bench_ndjson\n"
-    "runtime: { workers: { count: 1 } }\n"
+    "runtime: { workers: { count: %u } }\n"
     "events:\n"
     "  city_event:\n"
     "    format: %s\n"
@@ -101,7 +102,7 @@ static const char graph[] =
     "      timestamp: { type: timestamp, format: rfc3339 }\n"
     "    event_time: timestamp\n"
     "sources:\n"
-    "  in: { type: file, path: \"%s\", event: city_event }\n"
+    "  in: { type: file, path: \"%s\", event: city_event, workers: %u }\n"
     "steps:\n"
     "  severe: { type: filter, from: in, where: \"severity IN ('high', 'critical')\" }\n"
     "  counts:\n"
@@ -114,12 +115,13 @@ static const char graph[] =
     "sinks:\n"
     "  out: { type: file, from: plain, path: \"%s\" }\n";
 
-static int engine(struct mr_bench_run *run, struct mr_bench_sample *sample) {
+static int run_with(struct mr_bench_run *run, uint32_t workers, const char *out,
+                    struct mr_bench_sample *sample) {
   struct mr_suite_ndjson *nd = run->data;
   char program[4096], text[4096];
   if (!mr_suite_program(run, program)) return MR_ERR_NOENT;
   const char *format = run->bench->arg == CSV ? "csv" : "json";
-  snprintf(text, sizeof text, graph, format, nd->path, nd->engine_out);
+  snprintf(text, sizeof text, graph, workers, format, nd->path, workers, out);
   FILE *f = fopen(nd->graph, "we");
   if (f) fputs(text, f);
   if (!f || fclose(f) != 0) {
@@ -128,10 +130,22 @@ static int engine(struct mr_bench_run *run, struct mr_bench_sample *sample) {
   }
   int rc = run->engine ? MR_OK : mr_suite_plan_only(run, text);
   char *argv[] = {program, "run", "--quiet", nd->graph, NULL};
+  uint64_t begin = mr_machine_now_ns();
   if (!rc) rc = mr_suite_spawn(run, argv, NULL, &sample->cpu_ns, NULL);
+  sample->wall_ns = mr_machine_now_ns() - begin;
   if (rc) return rc;
   sample->events = nd->events;
-  return mr_bench_file_hash(nd->engine_out, &sample->out_rows, &sample->out_hash);
+  return mr_bench_file_hash(out, &sample->out_rows, &sample->out_hash);
+}
+
+static int engine(struct mr_bench_run *run, struct mr_bench_sample *sample) {
+  struct mr_suite_ndjson *nd = run->data;
+  return run_with(run, run->bench->arg == WORKERS ? 2 : 1, nd->engine_out, sample);
+}
+
+static int one_worker(struct mr_bench_run *run, struct mr_bench_sample *sample) {
+  struct mr_suite_ndjson *nd = run->data;
+  return run_with(run, 1, nd->plain_out, sample);
 }
 
 const struct mr_bench mr_bench_ndjson = {
@@ -184,6 +198,23 @@ const struct mr_bench mr_bench_csv_duckdb = {
     .later = {6.0, 0},
     .setup = setup,
     .plain = duckdb,
+    .engine = engine,
+    .plan = mr_suite_plan,
+    .teardown = teardown,
+};
+
+const struct mr_bench mr_bench_ndjson_workers = {
+    .name = "ndjson-workers",
+    .what = "the same file and query with two workers on the source, from start to exit, against "
+            "one worker",
+    .unit = "M events/s",
+    .unit_div = 1e6,
+    .measure = MR_MEASURE_RATE,
+    .arg = WORKERS,
+    .now = {1.35, 1.35},
+    .later = {1.5, 1.5},
+    .setup = setup,
+    .plain = one_worker,
     .engine = engine,
     .plan = mr_suite_plan,
     .teardown = teardown,

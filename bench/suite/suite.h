@@ -21,8 +21,10 @@ struct mr_suite_ysb {
   struct mr_ysb ysb; /* seed, events, the table; counts are the plain side's */
 };
 
-/* bench->arg: 0 beside the simdjson loop, 1 beside DuckDB, 2 beside DuckDB from CSV. */
-extern const struct mr_bench mr_bench_ndjson, mr_bench_duckdb, mr_bench_csv_duckdb;
+/* bench->arg: 0 beside the simdjson loop, 1 beside DuckDB, 2 beside DuckDB from CSV, 3 two workers
+ * beside one. */
+extern const struct mr_bench mr_bench_ndjson, mr_bench_duckdb, mr_bench_csv_duckdb,
+    mr_bench_ndjson_workers;
 struct mr_suite_ndjson {
   char path[1024];                        /* the input, from mr_city_file_make */
   char plain_out[1024], engine_out[1024]; /* result files: lines as mr_plain_ndjson writes them */
