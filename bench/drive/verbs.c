@@ -150,8 +150,8 @@ static bool holds(struct request *rq, double rate, double q, int64_t limit_ns,
 int mr_drive_find_main(int argc, char **argv) {
   struct request rq = {.file = NULL};
   struct mr_error err = {0};
-  double q;
-  int64_t limit_ns;
+  double q = 0;
+  int64_t limit_ns = 0;
   int rc = parse(&rq, argc, argv);
   if (!rc && (!rq.slo || !parse_slo(rq.slo, &q, &limit_ns)))
     rc = usage("find", "--slo takes a bound such as \"p99 < 1ms\"");
