@@ -140,6 +140,14 @@ INLINE void find_ends(struct seen *seen, const char *p, struct marks m, struct e
                       uint64_t *ends, uint64_t *rows, uint64_t *bad) {
   uint64_t crlf = 0, nul = 0, rare = m.rare & ~m.newline & ~m.delimiter;
   if (__builtin_expect(rare != 0, 0)) look_rare(seen, p, rare, &m, &nul, &crlf);
+  if (!(m.quote | e->inside | e->closed)) { /* nothing is in quotes */
+    *ends = m.delimiter | m.newline;
+    *rows = m.newline;
+    *bad = nul;
+    seen->crlf |= crlf;
+    e->opens = *ends >> 63;
+    return;
+  }
   uint64_t inside = parity(m.quote) ^ e->inside;
   uint64_t open = m.quote & inside, close = m.quote & ~inside;
   *ends = (m.delimiter | m.newline) & ~inside;
@@ -241,9 +249,10 @@ INLINE uint32_t put_str(struct mr_str *dst, const char *p, uint32_t len, uint32_
 #endif
 }
 
-INLINE bool take_code(const struct mr_codes *codes, const char *p, uint32_t len, uint8_t *dst) {
-  if (codes->bare.texts) {
-    const struct mr_codes_quick *q = mr_codes_quick(&codes->bare, mr_scan_load8(p));
+INLINE bool take_code(const struct mr_codes *codes, const struct mr_codes_table *bare,
+                      const char *p, uint32_t len, uint8_t *dst) {
+  if (bare->texts) {
+    const struct mr_codes_quick *q = mr_codes_quick(bare, mr_scan_load8(p));
     *dst = q->code;
     return q->len == len && mr_scan_masked_equal(p, q->text, q->mask);
   }
@@ -313,7 +322,8 @@ struct rows { /* what the loop over rows needs, away from what it writes to */
   char quote;
   bool crlf, doubled;
   const struct mr_fill_col *col;
-  struct mr_codes codes;
+  const struct mr_codes *codes;
+  struct mr_codes_table bare; /* of codes */
   struct mr_day day;
   uint8_t *dst;
   uint32_t row;
@@ -328,7 +338,7 @@ INLINE bool take_value(struct rows *r, const char *p, uint32_t len, uint32_t i, 
   case MR_VALUE_STR:
     r->heap += put_str((struct mr_str *)(void *)r->dst + row, p, len, (uint32_t)(p - r->text));
     return true;
-  case MR_VALUE_CODE: return take_code(&r->codes, p, len, r->dst + row);
+  case MR_VALUE_CODE: return take_code(r->codes, &r->bare, p, len, r->dst + row);
   case MR_VALUE_RFC3339: return take_rfc3339(&r->day, p, len, w8);
   case MR_VALUE_INT64: return take_int64(p, len, w8);
   case MR_VALUE_UNIX: return take_int64(p, len, w8) && mr_fill_unix_us(r->col->unix_us, *w8, w8);
@@ -384,20 +394,23 @@ static uint8_t kind_of(const struct mr_fill_col *col) {
 static void take(struct mr_csv *csv, struct mr_csv_group *g, struct mr_csv_task *task,
                  uint32_t row) {
   const struct mr_fill_col *col = &csv->fill.cols[task->col];
-  struct rows r = {.text = g->text,
-                   .sep = g->sep + task->cell,
-                   .step = csv->cell_cnt,
-                   .cnt = g->row_cnt,
-                   .quote = csv->quote, /* without quotes it is NUL, which no row has */
-                   .crlf = g->crlf && task->cell + 1 == csv->cell_cnt,
-                   .doubled = g->doubled,
-                   .col = col,
-                   .dst = csv->fill.dst[task->col],
-                   .row = row};
+  struct rows r; /* codes and day only where they are read: zeros would take longer than a cell */
+  r.text = g->text;
+  r.sep = g->sep + task->cell;
+  r.step = csv->cell_cnt;
+  r.cnt = g->row_cnt;
+  r.quote = csv->quote; /* without quotes it is NUL, which no row has */
+  r.crlf = g->crlf && task->cell + 1 == csv->cell_cnt;
+  r.doubled = g->doubled;
+  r.col = col;
+  r.dst = csv->fill.dst[task->col];
+  r.row = row;
+  r.heap = 0;
   switch (kind_of(col)) {
   case MR_VALUE_STR: take_rows(&r, MR_VALUE_STR); break;
   case MR_VALUE_CODE:
-    r.codes = *col->codes;
+    r.codes = col->codes;
+    r.bare = col->codes->bare;
     take_rows(&r, MR_VALUE_CODE);
     break;
   case MR_VALUE_RFC3339:
