@@ -119,19 +119,18 @@ struct edge {      /* what the next 64 bytes have to know */
 };
 
 /* Bytes other than newlines that the marks do not tell apart: \r\n, \r alone, NUL, above 0x7f. */
-INLINE void look_rare(struct seen *seen, const char *p, uint64_t rare, struct marks *m,
-                      uint64_t *bad, uint64_t *crlf) {
-  uint64_t cr = 0, nul = 0;
-  for (; rare; rare &= rare - 1) {
-    uint32_t i = (uint32_t)__builtin_ctzll(rare);
-    cr |= (uint64_t)(p[i] == '\r') << i;
-    nul |= (uint64_t)(p[i] == 0) << i;
-    seen->high |= (signed char)p[i] < 0;
-  }
+INLINE void look_rare(struct seen *seen, const char *p, struct marks *m, uint64_t *bad,
+                      uint64_t *crlf) {
+  const struct signs signs = make_signs('\r', 0);
+  struct marks again = look(&signs, p); /* \r for a quote, NUL for a delimiter */
+  uint64_t w[8], high = 0;
+  memcpy(w, p, sizeof w);
+  for (uint32_t i = 0; i < 8; i++) high |= w[i];
+  seen->high |= high & UINT64_C(0x8080808080808080);
   /* the newline behind the data counts: what follows a last \r is not known yet */
-  *crlf = cr & (m->newline >> 1 | (uint64_t)(p[64] == '\n') << 63);
-  *bad = nul;
-  m->newline |= cr & ~*crlf;
+  *crlf = again.quote & (m->newline >> 1 | (uint64_t)(p[64] == '\n') << 63);
+  *bad = again.delimiter;
+  m->newline |= again.quote & ~*crlf;
 }
 
 /* Ends of cells and of rows among the 64 bytes at p; *bad: the first bytes that do not fit what is
@@ -139,7 +138,7 @@ INLINE void look_rare(struct seen *seen, const char *p, uint64_t rare, struct ma
 INLINE void find_ends(struct seen *seen, const char *p, struct marks m, struct edge *e,
                       uint64_t *ends, uint64_t *rows, uint64_t *bad) {
   uint64_t crlf = 0, nul = 0, rare = m.rare & ~m.newline & ~m.delimiter;
-  if (__builtin_expect(rare != 0, 0)) look_rare(seen, p, rare, &m, &nul, &crlf);
+  if (__builtin_expect(rare != 0, 0)) look_rare(seen, p, &m, &nul, &crlf);
   if (!(m.quote | e->inside | e->closed)) { /* nothing is in quotes */
     *ends = m.delimiter | m.newline;
     *rows = m.newline;
