@@ -92,7 +92,6 @@ struct mr_csv *mr_csv_create(struct mr_arena *arena, const struct mr_decode_conf
   csv->tasks = MR_NEW(arena, struct mr_csv_task, cnt + 1);
   csv->absent = MR_NEW(arena, uint16_t, cnt + 1);
   csv->group_max = MR_CSV_GROUP;
-  mr_day_init(&csv->day);
   csv->kernels = conf->isa == MR_ISA_V4   ? &mr_csv_kernels_v4
                  : conf->isa == MR_ISA_V3 ? &mr_csv_kernels_v3
                                           : &mr_csv_kernels_v2;

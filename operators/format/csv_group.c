@@ -36,8 +36,8 @@ void mr_csv_group_plan(struct mr_csv *csv) {
     } else if (col->kind != MR_VALUE_STR || col->needed) {
       bool null_ok =
           csv->empty_code[c] != MR_CSV_NO_CELL || (!more && (col->null_ok || col->conf->def.given));
-      csv->tasks[csv->task_cnt++] =
-          (struct mr_csv_task){.col = c, .cell = cell, .null_ok = null_ok};
+      csv->tasks[csv->task_cnt] = (struct mr_csv_task){.col = c, .cell = cell, .null_ok = null_ok};
+      mr_day_init(&csv->tasks[csv->task_cnt++].day);
     }
   }
 }

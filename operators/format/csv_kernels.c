@@ -290,17 +290,22 @@ INLINE bool take_int64(const char *p, uint32_t len, int64_t *dst) {
   return mr_int64_parse(p, len, dst) == 0;
 }
 
+/* Three digits of a fraction behind the seconds, ":00.000" and one more byte at p + 16. */
+INLINE bool take_millis(const char *p, int64_t *dst) {
+  const uint64_t highs = UINT64_C(0x8080808080808080);
+  uint64_t w = (mr_scan_load8(p + 16) ^ UINT64_C(0x003030302e303000)) & UINT64_C(0xffffffff000000);
+  *dst += (int64_t)((w >> 32 & 0xff) * 100 + (w >> 40 & 0xff) * 10 + (w >> 48 & 0xff)) * 1000;
+  return !(((w + UINT64_C(0x007676767f000000)) | w) & highs);
+}
+
 /* RFC 3339 in UTC on the day of the last one, with no, three or six digits of a fraction. */
 INLINE bool take_rfc3339(struct mr_day *day, const char *p, uint32_t len, int64_t *dst) {
   const uint64_t highs = UINT64_C(0x8080808080808080);
   bool good = mr_day_take(day, p, dst);
   if (len == 20) {
     good &= p[19] == 'Z';
-  } else if (len == 24) { /* :00.000Z */
-    uint64_t w = mr_scan_load8(p + 16) ^ UINT64_C(0x5a3030302e303000);
-    w &= ~UINT64_C(0xffffff);
-    good &= !(((w + UINT64_C(0x7f7676767f000000)) | w) & highs);
-    *dst += (int64_t)((w >> 32 & 0xff) * 100 + (w >> 40 & 0xff) * 10 + (w >> 48 & 0xff)) * 1000;
+  } else if (len == 24) {
+    good &= take_millis(p, dst) & (p[23] == 'Z');
   } else if (len == 27) { /* .000000Z */
     uint64_t w = mr_scan_load8(p + 19) ^ UINT64_C(0x5a3030303030302e);
     good &= !(((w + UINT64_C(0x7f7676767676767f)) | w) & highs);
@@ -310,6 +315,15 @@ INLINE bool take_rfc3339(struct mr_day *day, const char *p, uint32_t len, int64_
     good = false;
   }
   return __builtin_expect(good, 1) || mr_csv_take_other_time(day, p, len, dst);
+}
+
+/* The column's pattern, on the day of the last one. */
+INLINE bool take_pattern(const struct mr_fill_col *col, struct mr_day *day, const char *p,
+                         uint32_t len, int64_t *dst) {
+  if (!col->pattern_len) return mr_time_pattern_parse(col->pattern, p, len, dst) == 0;
+  bool good = mr_day_take(day, p, dst) & (len == col->pattern_len);
+  if (len == 23) good &= take_millis(p, dst);
+  return __builtin_expect(good, 1) || mr_csv_take_other_pattern(col, day, p, len, dst);
 }
 
 /* ---- one column of all rows ---- */
@@ -339,6 +353,7 @@ INLINE bool take_value(struct rows *r, const char *p, uint32_t len, uint32_t i, 
     return true;
   case MR_VALUE_CODE: return take_code(r->codes, &r->bare, p, len, r->dst + row);
   case MR_VALUE_RFC3339: return take_rfc3339(&r->day, p, len, w8);
+  case MR_VALUE_PATTERN: return take_pattern(r->col, &r->day, p, len, w8);
   case MR_VALUE_INT64: return take_int64(p, len, w8);
   case MR_VALUE_UNIX: return take_int64(p, len, w8) && mr_fill_unix_us(r->col->unix_us, *w8, w8);
   case MR_VALUE_DOUBLE: return mr_csv_take_double(p, len, (double *)(void *)w8) == 0;
@@ -413,9 +428,14 @@ static void take(struct mr_csv *csv, struct mr_csv_group *g, struct mr_csv_task 
     take_rows(&r, MR_VALUE_CODE);
     break;
   case MR_VALUE_RFC3339:
-    r.day = csv->day;
+    r.day = task->day;
     take_rows(&r, MR_VALUE_RFC3339);
-    csv->day = r.day;
+    task->day = r.day;
+    break;
+  case MR_VALUE_PATTERN:
+    r.day = task->day;
+    take_rows(&r, MR_VALUE_PATTERN);
+    task->day = r.day;
     break;
   case MR_VALUE_INT64: take_rows(&r, MR_VALUE_INT64); break;
   case MR_VALUE_UNIX: take_rows(&r, MR_VALUE_UNIX); break;

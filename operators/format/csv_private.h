@@ -58,8 +58,9 @@ struct mr_csv_group {
 
 struct mr_csv_task { /* a column that the kernels take */
   uint32_t col, cell;
-  bool null_ok;   /* rows may have an empty cell */
-  uint64_t nulls; /* bits of rows that have */
+  bool null_ok;      /* rows may have an empty cell */
+  struct mr_day day; /* of the last time */
+  uint64_t nulls;    /* bits of rows that have */
 };
 
 struct mr_csv;
@@ -115,7 +116,6 @@ struct mr_csv {
   struct mr_csv_task *tasks;
   uint16_t *absent; /* checked columns that the input has not */
   uint32_t group_max;
-  struct mr_day day;
   const struct mr_csv_kernels *kernels;
   struct mr_csv_group group;
 
@@ -155,6 +155,9 @@ int mr_csv_take_double(const char *p, uint32_t len, double *out);
 bool mr_csv_take_bool(const char *p, uint32_t len, bool *out);
 /* RFC 3339 of any kind; its day is remembered. */
 bool mr_csv_take_other_time(struct mr_day *day, const char *p, uint32_t len, int64_t *out);
+/* The column's pattern, which has a day in front; it is remembered. */
+bool mr_csv_take_other_pattern(const struct mr_fill_col *col, struct mr_day *day, const char *p,
+                               uint32_t len, int64_t *out);
 /* A time in one of the column's formats, or a duration. */
 bool mr_csv_take_time(const struct mr_fill_col *col, const char *p, uint32_t len, int64_t *out);
 

@@ -21,6 +21,13 @@ bool mr_csv_take_other_time(struct mr_day *day, const char *p, uint32_t len, int
   return true;
 }
 
+bool mr_csv_take_other_pattern(const struct mr_fill_col *col, struct mr_day *day, const char *p,
+                               uint32_t len, int64_t *out) {
+  if (mr_time_pattern_parse(col->pattern, p, len, out) != 0) return false;
+  if (len == col->pattern_len) mr_day_learn(day, p, *out);
+  return true;
+}
+
 bool mr_csv_take_time(const struct mr_fill_col *col, const char *p, uint32_t len, int64_t *out) {
   const struct mr_decode_field *f = col->conf;
   if (col->kind == MR_VALUE_DURATION) return mr_duration_parse_us(p, len, out) == 0;

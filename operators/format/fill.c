@@ -34,6 +34,21 @@ static uint8_t scalar_kind(enum mr_type type, const struct mr_fill_col *col) {
   }
 }
 
+/* Bytes of each text of a pattern that is day and time of day as RFC 3339 has them, between them
+ * any sign, and behind them maybe three digits of a fraction; else 0. */
+static uint32_t plain_len(const struct mr_time_pattern *p) {
+  static const struct mr_time_item items[] = {{'y', 4}, {0, '-'}, {'M', 2}, {0, '-'}, {'d', 2},
+                                              {0, 0},   {'H', 2}, {0, ':'}, {'m', 2}, {0, ':'},
+                                              {'s', 2}, {0, '.'}, {'S', 3}};
+  if (p->cnt != 11 && p->cnt != 13) return 0;
+  for (uint32_t i = 0; i < p->cnt; i++) {
+    bool sign = i == 5 && p->items[i].letter == 0;
+    if (!sign && (p->items[i].letter != items[i].letter || p->items[i].width != items[i].width))
+      return 0;
+  }
+  return p->cnt == 11 ? 19 : 23;
+}
+
 static void init_col(struct mr_fill *fill, struct mr_arena *arena, uint32_t c) {
   struct mr_fill_col *col = &fill->cols[c];
   col->field = &fill->conf.schema->fields[c];
@@ -47,6 +62,7 @@ static void init_col(struct mr_fill *fill, struct mr_arena *arena, uint32_t c) {
     if (!col->unix_us) col->unix_us = unit_us[format->time];
     if (!col->pattern) col->pattern = format->pattern;
   }
+  if (col->pattern) col->pattern_len = plain_len(col->pattern);
   col->elem = scalar_kind(col->field->elem, col);
   col->kind = col->field->type == MR_TYPE_LIST ? MR_VALUE_LIST : scalar_kind(col->field->type, col);
   if (col->field->codes) col->codes = mr_codes_create(arena, col->field->codes);

@@ -34,6 +34,7 @@ struct mr_fill_col {
   bool event_time;
   int64_t unix_us;                       /* MR_VALUE_UNIX: microseconds per unit */
   const struct mr_time_pattern *pattern; /* MR_VALUE_PATTERN */
+  uint32_t pattern_len; /* where it is yyyy-MM-dd, a sign, HH:mm:ss and maybe .SSS: of its texts */
   struct mr_codes *codes;
 };
 

@@ -261,6 +261,48 @@ MR_TEST(a_column_that_the_header_does_not_name_is_missing) {
   EXPECT("T,t\n1," T "\n", "@4:2 t=" T_US " s=null e=null i=null d=null b=null ms=null\n");
 }
 
+/* Patterns that are read by the day of the time before, and others; both paths agree on all. */
+MR_TEST(times_of_a_pattern_are_read_whatever_it_is) {
+  MR_UNUSED_STATE;
+  static const struct {
+    const char *pattern, *texts[6], *us[6];
+  } cases[] = {
+      {"yyyy-MM-dd'T'HH:mm:ss.SSS",
+       {"2025-10-13T00:17:02.001", "2025-10-13T23:59:59.999", "2025-10-14T00:00:00.500",
+        "2025-10-14T00:00:0a.500", "2025-10-14T00:00:00.5x0", "2025-10-14T25:00:00.500"},
+       {"1760314622001000", "1760399999999000", "1760400000500000"}},
+      {"yyyy-MM-dd HH:mm:ss",
+       {"2025-10-13 00:17:02", "2025-10-13 00:17:03", "2024-02-29 00:00:00", "2025-10-13T00:17:02",
+        "2025-10-13 00:17:02.5", "2025-02-29 00:00:00"},
+       {"1760314622000000", "1760314623000000", "1709164800000000"}},
+      {"dd.MM.yyyy HH:mm",
+       {"13.10.2025 00:17", "13.10.2025 00:18", "29.02.2024 00:00", "2025-10-13 00:17",
+        "31.02.2025 00:00", "13.10.2025 00:17:02"},
+       {"1760314620000000", "1760314680000000", "1709164800000000"}},
+  };
+  for (size_t k = 0; k < 3 * 2; k++) {
+    struct rig *r = open_rig(k % 2);
+    char text[1024], want[64];
+    size_t bad;
+    int len = snprintf(text, sizeof text, "t,p\n");
+    r->conf.general_only = k % 2;
+    assert_int_equal(mr_time_pattern_compile(cases[k / 2].pattern, strlen(cases[k / 2].pattern),
+                                             &r->pattern, &bad),
+                     0);
+    for (int i = 0; i < 6; i++)
+      len += snprintf(text + len, sizeof text - (size_t)len, T ",%s\n", cases[k / 2].texts[i]);
+    rig_open(r, 8, 1);
+    rig_run(r, text, (size_t)len, 4096, 100);
+    assert_int_equal(r->rows, 3);
+    assert_int_equal(r->bad, 3);
+    for (int i = 0; i < 3; i++) {
+      snprintf(want, sizeof want, " p=%s ", cases[k / 2].us[i]);
+      assert_non_null(strstr(r->out, want));
+    }
+    close_rig(r);
+  }
+}
+
 MR_TEST(blank_lines_count_wherever_reads_cut_them) {
   MR_UNUSED_STATE;
   EXPECT("t,i,s\r\n\r\n\n\r\n\r\r\n" T ",1,x\r\n\n" T ",2,y\r\r" T ",3,z",
@@ -387,6 +429,7 @@ int main(void) {
                                      MR_CASE(rows_beyond_max_line_are_skipped_to_their_end),
                                      MR_CASE(a_header_that_cannot_be_read_makes_every_row_bad),
                                      MR_CASE(a_column_that_the_header_does_not_name_is_missing),
+                                     MR_CASE(times_of_a_pattern_are_read_whatever_it_is),
                                      MR_CASE(blank_lines_count_wherever_reads_cut_them),
                                      MR_CASE(each_input_has_its_own_header),
                                      MR_CASE(check_declared_looks_at_columns_that_nobody_reads),

@@ -86,8 +86,10 @@ static const char *const numbers[] = {"0",
                                       ":"};
 static const char *const bools[] = {"true", "false", "", "TRUE", "False", "truE", "tru", "1"};
 static const char *const stamps[] = {"1760314622123", "0", "-1", "", "253402300800000", "1.5"};
-static const char *const patterns[] = {"2025-10-13 00:17:02", "2024-02-29 23:59:59", "",
-                                       "2025-13-13 00:17:02", "x"};
+static const char *const patterns[] = {
+    "2025-10-13 00:17:02",   "2025-10-13 23:59:59", "",
+    "2024-02-29 23:59:59",   "2025-10-13 24:00:00", "2025-10-13T00:17:02",
+    "2025-10-13 00:17:02.5", "2025-13-13 00:17:02", "x"};
 static const char *const spans[] = {"1h2m3.5s", "7us", "", "soon"};
 static const char *const any_times[] = {
     "2025-10-13T00:17:02Z", "2025-10-13 00:17:02", "1760314622123", "1760314622", "",
