@@ -10,7 +10,13 @@
  * mr_io_done
  *
  * Backends: plain (system calls in threads; what is in the page cache is read at once), memory
- * (tests: files in memory, with injected errors, short transfers and delays). */
+ * (tests: files in memory, with injected errors, short transfers and delays).
+ *
+ * Nothing is durable before a DATASYNC that was submitted after the write had finished, and a name
+ * (OPEN with O_CREAT, RENAME, UNLINK, MKDIR) not before a SYNC_DIR of its folder. Writes in flight
+ * at the same time reach the disk in any order. After a DATASYNC that failed nothing that was
+ * written to the file before is known to be on disk, and no later DATASYNC makes it so: whoever
+ * gets the error gives the file up. */
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -19,28 +25,41 @@
 
 #include "base/error.h"
 
-enum mr_io_backend { MR_IO_PLAIN, MR_IO_MEMORY };
+/* BEST: the best one that this process may use, or the one that MILLRACE_IO names. */
+enum mr_io_backend { MR_IO_PLAIN, MR_IO_MEMORY, MR_IO_BEST };
+
+/* What begins and ends at a multiple of this, in memory and in the file, may be read and written
+ * with O_DIRECT. */
+#define MR_IO_ALIGN 4096u
+
+/* flags of ALLOCATE: the file gets longer too, by zeroes. Writes inside the length of a file can be
+ * in flight together where the file system lets writes that make it longer go one by one. */
+#define MR_IO_LENGTHEN 1
 
 enum mr_io_kind {
-  MR_IO_OPEN,  /* path, flags (O_*), mode -> result: the descriptor */
+  MR_IO_OPEN,  /* path, flags (O_*), mode -> result: the descriptor. O_DIRECT is taken out of flags
+                  where the file system refuses it, and the file is open without it */
   MR_IO_CLOSE, /* fd */
   MR_IO_READ,  /* fd, buf, len, off -> bytes read, 0: the end. off MR_IO_STREAM: from where the
                   stream stands */
   MR_IO_WRITE, /* fd, buf, len, off -> bytes written, all of them unless it failed (short writes are
                   finished) */
-  MR_IO_DATASYNC,   /* fd */
+  MR_IO_DATASYNC,   /* fd: covers the writes that had finished when this was submitted, no others */
   MR_IO_RENAME,     /* path, path_to */
   MR_IO_SYNC_DIR,   /* path: a folder */
-  MR_IO_ALLOCATE,   /* fd, off, len: space is there, the size stays */
+  MR_IO_ALLOCATE,   /* fd, off, len: space is there; flags: 0 or MR_IO_LENGTHEN */
   MR_IO_UNLINK,     /* path */
-  MR_IO_STAT,       /* fd -> size in bytes; mode is set to st_mode */
+  MR_IO_STAT,       /* path, or fd if path is NULL -> size in bytes; mode is set to st_mode */
   MR_IO_PARENTS,    /* path: the folders above it are made; those that are there stay as they are */
-  MR_IO_TRUNCATE,   /* fd, len: the file is exactly that long; what is new reads as zeros */
+  MR_IO_TRUNCATE,   /* fd, len: the file is exactly that long; what is new reads as zeros, what is
+                       allocated behind it is freed */
   MR_IO_LIST,       /* path: a folder, buf, len -> bytes: its names in no order, each with its NUL,
                        without "." and ".."; -ERANGE: they do not fit */
   MR_IO_REMOVE_DIR, /* path: an empty folder */
   MR_IO_LOCK,       /* fd, open for writing: the file is its opener's alone until all copies of the
-                       descriptor are closed; -EAGAIN: another has it */
+                       descriptor are closed. Tried for len milliseconds, for the kernel lets go of
+                       the lock of a killed process only when its requests have ended; -EAGAIN:
+                       another has it */
   MR_IO_LOCK_TEST,  /* fd -> 1: another has it locked, 0: nobody else; takes nothing */
   MR_IO_CALL /* call(buf) in a thread -> what it returns: for what is no single request. It must
                 not block for ever */
@@ -61,6 +80,7 @@ struct mr_io_req {
   uint64_t len, off;
   int64_t result;         /* >= 0, or -errno */
   uint64_t done;          /* WRITE: bytes written, also by one that failed */
+  uint32_t tries;         /* the backend's: times that nothing came of a call, one after another */
   _Atomic int state;      /* enum mr_io_state; FINISHED is stored with release */
   struct mr_io_req *next; /* the backend's */
 };
@@ -72,6 +92,19 @@ typedef void (*mr_io_wake_fn)(void *ctx);
 
 int mr_io_create(struct mr_io **io, enum mr_io_backend backend, mr_io_wake_fn wake, void *ctx,
                  struct mr_error *err);
+/* Registers [base, base + len), both multiples of the page size: reads and writes whose buffer lies
+ * wholly inside cost the kernel less, where it can and lets us. Otherwise they work as they did,
+ * and mr_io_mode says why. The memory must be there until mr_io_destroy. Before the requests that
+ * use it; the worker's thread, or before it starts. At most MR_IO_POOLS_MAX per struct mr_io. An
+ * error only when MILLRACE_IO asks for registered buffers and they are refused. */
+#define MR_IO_POOLS_MAX 16u
+int mr_io_add_buffers(struct mr_io *io, void *base, uint64_t len, struct mr_error *err);
+
+/* How it runs, in one line without newline for people, and why not better. Lives as long as io. */
+const char *mr_io_mode(const struct mr_io *io);
+/* Whether that is the best way there is. */
+bool mr_io_is_best(const struct mr_io *io);
+
 /* Gives up what may block for ever (reads and writes of pipes, sockets, terminals), in flight and
  * to come: it ends with -ECANCELED once it would have to wait, `done` says how far it came. Files
  * are not touched. Any thread. */

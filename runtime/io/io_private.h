@@ -28,6 +28,12 @@ struct mr_io_calls {
   void (*destroy)(struct mr_io *io);
 };
 
+#define MR_IO_FDS       1024u /* descriptors below this are known by what they are */
+#define MR_IO_TRIES_MAX 1000u /* calls without effect, one after another, before it is an error */
+#define MR_IO_MODE_SZ   192u
+
+enum { MR_IO_FD_DIRECT = 1 };
+
 struct mr_io_memory;
 
 struct mr_io {
@@ -37,6 +43,9 @@ struct mr_io {
   struct mr_arena arena;
   uint32_t submitted; /* the worker's; requests that went to a thread */
   struct mr_io_memory *memory;
+  char mode[MR_IO_MODE_SZ];
+  bool best;
+  _Atomic uint8_t fds[MR_IO_FDS]; /* MR_IO_FD_*: set by who opens, before the owner knows the fd */
 
   /* plain: what worker and threads share */
   alignas(MR_CACHE_LINE_PAIR) _Atomic(struct mr_io_req *) inbox; /* newest first */
@@ -56,6 +65,12 @@ struct mr_io {
 /* Carries a request out: interrupted calls are made again, short writes are finished. Sets result
  * and done. */
 void mr_io_execute(struct mr_io *io, struct mr_io_req *req);
+
+/* Counts n bytes more of a WRITE: what is left begins where the file can be written. */
+void mr_io_add_done(struct mr_io *io, struct mr_io_req *req, uint64_t n);
+
+/* Whether the file is open with O_DIRECT. */
+bool mr_io_fd_is_direct(struct mr_io *io, int fd);
 
 /* The request is over: its owner may look at it and use it again from here on. */
 static inline void mr_io_set_finished(struct mr_io_req *req) {

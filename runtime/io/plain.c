@@ -18,9 +18,11 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #define STACK_SZ     (256u << 10)
+#define LOCK_MS      5     /* between two looks at a lock that another one has */
 #define PIPE_PAGE_SZ 4096u /* a pipe that polls writable takes this much without blocking */
 
 static int64_t result_of(int64_t rc) {
@@ -131,35 +133,54 @@ static int64_t list_dir(const char *path, char *buf, uint64_t sz) {
   return rc;
 }
 
+static uint64_t now_ms(void) {
+  struct timespec ts;
+  clock_gettime(CLOCK_MONOTONIC, &ts);
+  return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
 /* Locks of open file descriptions: another struct mr_io of this process is another, too. */
-static int64_t lock_file(int fd, bool test) {
+static int64_t lock_file(struct mr_io *io, int fd, uint64_t ms) {
+  for (uint64_t start_ms = now_ms();;) {
+    struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(fd, F_OFD_SETLK, &l) == 0) return 0;
+    if (errno != EAGAIN && errno != EACCES && errno != EINTR) return -errno;
+    if (now_ms() - start_ms >= ms) return -EAGAIN;
+    struct pollfd stop = {.fd = io->stop_fd, .events = POLLIN};
+    if (poll(&stop, 1, LOCK_MS) > 0) return -ECANCELED;
+  }
+}
+
+static int64_t test_lock(int fd) {
   struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-  if (fcntl(fd, test ? F_OFD_GETLK : F_OFD_SETLK, &l) < 0)
-    return errno == EACCES ? -EAGAIN : -errno;
-  return test && l.l_type != F_UNLCK;
+  if (fcntl(fd, F_OFD_GETLK, &l) < 0) return -errno;
+  return l.l_type != F_UNLCK;
+}
+
+static int64_t stat_of(struct mr_io_req *req) {
+  struct stat st;
+  if ((req->path ? stat(req->path, &st) : fstat(req->fd, &st)) < 0) return -errno;
+  req->mode = st.st_mode;
+  return st.st_size;
 }
 
 static int64_t plain_other(struct mr_io *io, struct mr_io_req *req) {
-  (void)io;
-  struct stat st;
   switch (req->kind) {
   case MR_IO_CLOSE: return result_of(close(req->fd));
   case MR_IO_DATASYNC: return result_of(fdatasync(req->fd));
   case MR_IO_RENAME: return result_of(rename(req->path, req->path_to));
   case MR_IO_SYNC_DIR: return sync_dir(req->path);
   case MR_IO_ALLOCATE:
-    return result_of(fallocate(req->fd, FALLOC_FL_KEEP_SIZE, (off_t)req->off, (off_t)req->len));
+    return result_of(fallocate(req->fd, req->flags & MR_IO_LENGTHEN ? 0 : FALLOC_FL_KEEP_SIZE,
+                               (off_t)req->off, (off_t)req->len));
   case MR_IO_UNLINK: return result_of(unlink(req->path));
-  case MR_IO_STAT:
-    if (fstat(req->fd, &st) < 0) return -errno;
-    req->mode = st.st_mode;
-    return st.st_size;
+  case MR_IO_STAT: return stat_of(req);
   case MR_IO_PARENTS: return make_parents(req->path);
   case MR_IO_TRUNCATE: return result_of(ftruncate(req->fd, (off_t)req->len));
   case MR_IO_LIST: return list_dir(req->path, req->buf, req->len);
   case MR_IO_REMOVE_DIR: return result_of(rmdir(req->path));
-  case MR_IO_LOCK: return lock_file(req->fd, false);
-  case MR_IO_LOCK_TEST: return lock_file(req->fd, true);
+  case MR_IO_LOCK: return lock_file(io, req->fd, req->len);
+  case MR_IO_LOCK_TEST: return test_lock(req->fd);
   default: return -EINVAL;
   }
 }
@@ -266,7 +287,7 @@ static void call_threads(struct mr_io *io, int cnt) {
 }
 
 static void plain_submit(struct mr_io *io, struct mr_io_req *req) {
-  if (req->kind == MR_IO_READ) {
+  if (req->kind == MR_IO_READ && !mr_io_fd_is_direct(io, req->fd)) {
     /* 0 may be wrong on some kernels, so a thread asks again whether it is the end */
     int64_t n = nowait_read(req->fd, req->buf, req->len, req->off);
     if (n > 0) {
