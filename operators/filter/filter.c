@@ -59,6 +59,7 @@ static void filter_process(struct mr_op_ctx *ctx, const struct mr_view *in) {
   struct filter *self = ctx->self;
   const struct filter_data *data = ctx->data;
   self->frame.now_us = ctx->now_us;
+  self->frame.now_alone = !ctx->virtual_clock;
   mr_expr_frame_reset(&self->frame);
   struct mr_expr_counts n = mr_expr_where(data->where, &self->frame, in, self->sel, self->err);
   ctx->counts.filtered += in->sel_cnt - n.pass - n.err;

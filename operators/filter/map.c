@@ -388,6 +388,7 @@ static void map_process(struct mr_op_ctx *ctx, const struct mr_view *in) {
   self->in = in;
   self->row = 0;
   self->frame.now_us = ctx->now_us;
+  self->frame.now_alone = !ctx->virtual_clock;
   mr_expr_frame_reset(&self->frame);
   memset(self->err, 0, sizeof self->err);
   memset(self->large, 0, sizeof self->large);

@@ -48,6 +48,7 @@ void mr_keyed_begin(struct mr_keyed *k, struct mr_op_ctx *ctx, const struct mr_v
   uint32_t words = mr_bitmap_words(in->row_cnt);
   k->err_cnt = 0;
   k->frame.now_us = ctx->now_us;
+  k->frame.now_alone = !ctx->virtual_clock;
   mr_expr_frame_reset(&k->frame);
   int32_t et = ctx->node->op_plan.in->event_time;
   k->et = et >= 0 ? in->cols[et].data : NULL;

@@ -122,6 +122,7 @@ static void evaluate(struct mr_output *o, struct mr_op_ctx *ctx, struct mr_batch
   mr_bitmap_fill(all, n);
   for (uint32_t w = 0; w < MR_BATCH_WORDS; w++) o->err[w] &= all[w];
   o->frame.now_us = ctx->now_us;
+  o->frame.now_alone = !ctx->virtual_clock;
   mr_expr_frame_reset(&o->frame);
   for (uint32_t i = 0; i < o->plan->select_cnt; i++) {
     if (!o->need[o->plan->head_cnt + i]) continue;

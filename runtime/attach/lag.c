@@ -38,6 +38,12 @@ static const char *partition_name(const struct mr_topology *t, const struct mr_s
   return buf;
 }
 
+/* Records that can be read and were not yet. */
+static uint64_t records_behind(const struct mr_partition_stat *p) {
+  uint64_t next = mr_snapshot_word(&p->next), end = mr_snapshot_word(&p->end);
+  return end > next ? end - next : 0;
+}
+
 /* ---- text ---- */
 
 static void add_source(struct mr_lines *out, const struct mr_snapshot *snap,
@@ -53,7 +59,11 @@ static void add_source(struct mr_lines *out, const struct mr_snapshot *snap,
                time_text(a, us), behind_text(c, mr_topology_clock_us(snap), us));
   mr_lines_add(out, " %8s", seen ? behind_text(b, snap->taken_wall_us, seen) : "-");
   uint64_t done = mr_snapshot_word(&n->input_bytes), all = mr_snapshot_word(&n->input_bytes_total);
-  if (all)
+  uint64_t next = mr_snapshot_word(&p->next), end = mr_snapshot_word(&p->end);
+  if (end)
+    mr_lines_add(out, "  %" PRIu64 " of %" PRIu64 ", %" PRIu64 " behind", next, end,
+                 records_behind(p));
+  else if (all)
     mr_lines_add(out, "  %s of %s", mr_lines_bytes(b, done), mr_lines_bytes(c, all));
   else if (done)
     mr_lines_add(out, "  %s", mr_lines_bytes(b, done));
@@ -123,8 +133,13 @@ static void add_json_source(struct mr_lines *out, const struct mr_snapshot *snap
   add_behind(out, "seen_ns", snap->taken_wall_us, seen ? seen : INT64_MIN);
   mr_lines_add(out, ",\"idle\":%s,\"ended\":%s", mr_snapshot_word(&p->idle) ? "true" : "false",
                us == INT64_MAX ? "true" : "false");
-  mr_lines_add(out, ",\"position_bytes\":%" PRIu64 ",\"total_bytes\":%" PRIu64 "}",
+  mr_lines_add(out, ",\"position_bytes\":%" PRIu64 ",\"total_bytes\":%" PRIu64,
                mr_snapshot_word(&n->input_bytes), mr_snapshot_word(&n->input_bytes_total));
+  if (mr_snapshot_word(&p->end))
+    mr_lines_add(out,
+                 ",\"next_offset\":%" PRIu64 ",\"end_offset\":%" PRIu64 ",\"lag_records\":%" PRIu64,
+                 mr_snapshot_word(&p->next), mr_snapshot_word(&p->end), records_behind(p));
+  mr_lines_add(out, "}");
 }
 
 static void add_json_node(struct mr_lines *out, const struct mr_snapshot *snap,

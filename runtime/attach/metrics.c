@@ -40,6 +40,7 @@ static bool watermark(const struct draw *d, uint32_t idx, double *value);
 static bool watermark_lag(const struct draw *d, uint32_t idx, double *value);
 static bool state_limit(const struct draw *d, uint32_t idx, double *value);
 static bool holds(const struct draw *d, uint32_t idx, double *value);
+static bool lag_records(const struct draw *d, uint32_t idx, double *value);
 static bool depth(const struct draw *d, uint32_t idx, double *value);
 static bool capacity(const struct draw *d, uint32_t idx, double *value);
 static bool pinned_cpu(const struct draw *d, uint32_t idx, double *value);
@@ -127,6 +128,9 @@ static const struct row rows[] = {
   {ROW("millrace_source_partition_holds_watermark", GAUGE, "source, partition",
        "1 while some node's watermark waits for the partition."),
    PARTITION, .compute = holds},
+  {ROW("millrace_source_partition_lag_records", GAUGE, "source, partition",
+       "Records of the partition that can be read and were not yet."),
+   PARTITION, .compute = lag_records},
   {ROW("millrace_window_open_windows", GAUGE, "node, type", "Windows that have not closed yet."),
    WINDOW, N(windows_open)},
   {ROW("millrace_window_closed_total", COUNTER, "node, type", "Windows that have closed."),
@@ -174,6 +178,13 @@ static bool watermark_us(const struct draw *d, uint32_t idx, int64_t *us) {
   if (!n) return false;
   *us = mr_topology_watermark_us(d->snap, n);
   return *us != INT64_MIN && *us != INT64_MAX;
+}
+
+static bool lag_records(const struct draw *d, uint32_t idx, double *value) {
+  const struct mr_partition_stat *p = &d->snap->partitions[idx];
+  uint64_t next = mr_snapshot_word(&p->next), end = mr_snapshot_word(&p->end);
+  *value = end > next ? (double)(end - next) : 0;
+  return end > 0;
 }
 
 static bool watermark(const struct draw *d, uint32_t idx, double *value) {

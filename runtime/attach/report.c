@@ -167,6 +167,10 @@ static void add_partitions(struct mr_lines *out, const struct mr_snapshot *snap)
     add_time_word(out, "frontier", &p->frontier_us);
     mr_lines_add(out, ",\"idle\":%s", mr_snapshot_word(&p->idle) ? "true" : "false");
     add_word(out, "rows", &p->rows);
+    if (mr_snapshot_word(&p->end)) {
+      add_word(out, "next_offset", &p->next);
+      add_word(out, "end_offset", &p->end);
+    }
     mr_lines_add(out, "}");
   }
   mr_lines_add(out, "]");

@@ -46,7 +46,8 @@ struct mr_view {
                         smallest delay downstream, so no row is late by its own partition */
 
   int64_t now_us;          /* ingest_time(), us: the graph's clock when the source made the batch */
-  const int64_t *row_now;  /* per row, with the virtual clock; NULL: now_us for all */
+  const int64_t *row_now;  /* per row, with the virtual clock or when rows have a time of their own;
+                              NULL: now_us for all */
   uint64_t t0_ns;          /* planned send time of the rows on the monotonic clock, for latencies */
   const uint64_t *row_t0;  /* per row, for open-loop sources; NULL: t0_ns for all */
   uint64_t pos;            /* position of the first row: byte offset or record offset */

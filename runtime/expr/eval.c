@@ -162,6 +162,7 @@ static const struct vec *run_program(struct mr_expr_slot *slot, struct mr_expr_f
       .row_cnt = view->row_cnt,
       .rows64 = mr_bitmap_words(view->row_cnt) * 64,
       .now_us = frame->now_us,
+      .now_alone = frame->now_alone,
       .scratch = frame->region->base + frame->scratch_off,
       .scratch_sz = frame->scratch_sz,
       .scratch_used = frame->scratch_used,

@@ -227,9 +227,11 @@ bool mr_expr_const(const struct mr_expr *e, int64_t *i, double *d, const char **
 
 /* ---- running ---- */
 
-/* Registers of the programs of one operator instance. Fields are the room's own except now_us. */
+/* Registers of the programs of one operator instance. Fields are the room's own except now_us
+ * and now_alone. */
 struct mr_expr_frame {
-  int64_t now_us; /* now(): the caller sets it before each batch; a view's row_now goes first */
+  int64_t now_us; /* now(): the caller sets it before each batch; a view's row_now goes first, */
+  bool now_alone; /* but not with this: on the wall clock row_now is ingest_time() alone */
   struct mr_region *region;
   const struct mr_expr_kernels *kernels;
   struct mr_expr_slot *slots; /* one per program */

@@ -99,6 +99,7 @@ struct expr_run {
   uint32_t words, row_cnt;
   uint32_t rows64; /* row_cnt up to whole words */
   int64_t now_us;
+  bool now_alone;
   uint8_t *scratch;
   uint64_t scratch_sz, scratch_used;
 };

@@ -116,7 +116,7 @@ static void fill_time(struct expr_run *run, const struct expr_node *n, const int
 }
 
 void run_now(struct expr_run *run, const struct expr_node *n) {
-  fill_time(run, n, run->view->row_now, run->now_us);
+  fill_time(run, n, run->now_alone ? NULL : run->view->row_now, run->now_us);
 }
 
 void run_ingest_time(struct expr_run *run, const struct expr_node *n) {

@@ -152,7 +152,8 @@ static void read_options(struct mr_planner *pl, struct mr_draft *d) {
     return;
   }
   if (mr_opt_read(&rd, d->tree, mr_tree_name_span(d->tree), parts, cnt)) d->broken = true;
-  if (d->op && d->common.workers > 1 && !(d->op->flags & (MR_OP_KEYED | MR_OP_TURNS))) {
+  if (d->op && d->common.workers > 1 &&
+      !(d->op->flags & (MR_OP_KEYED | MR_OP_TURNS | MR_OP_PARTS))) {
     mr_diag_error(pl->diags, MR_CODE_NOT_AVAILABLE, mr_tree_span(mr_tree_get(d->tree, "workers")),
                   "workers above 1 on type %s is not available yet", d->op->name);
     d->broken = true;

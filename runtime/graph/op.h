@@ -63,6 +63,10 @@ enum mr_op_flags {
   MR_OP_INTERNAL = 16, /* no type for graph files: made by the planner or by tests */
   MR_OP_TURNS = 32,    /* a source whose instances take turns, so that `workers: N` keeps the order
                           of its one partition (worker/ctx.h) */
+  MR_OP_PARTS = 64,    /* a source of several partitions, which plan() counts: `workers: N` spreads
+                          them, partition p is read by instance p mod N */
+  MR_OP_STAMPED = 128, /* a source whose rows carry their ingest_time(): on the wall clock it fills
+                          MR_HAS_NOW where its pool has it */
 };
 
 /* A declared event of the graph file: `events:` or `fields:` inline. */
@@ -124,6 +128,7 @@ struct mr_op_plan {
                               columns */
   bool uses_now, uses_pos; /* reads ingest_time()/now(); record_offset() */
   bool uses_time;          /* sources: reads event times, whoever needs them downstream */
+  uint32_t partition_cnt;  /* MR_OP_PARTS: partitions of the source, at least 1 */
   int64_t delay_us;        /* MR_OP_TIMED: its delay */
   int64_t allowed_lateness_us;
   int64_t every_us;   /* timer interval, 0: none. Ticks at multiples since the epoch */

@@ -68,8 +68,8 @@ struct mr_plan_node {
   const int32_t *cpus; /* `cpus:` of the node, cpu_cnt entries; NULL: free */
   uint32_t cpu_cnt;
   enum mr_on_error on_error;
-  uint32_t partition_first,
-      partition_cnt; /* that this node makes: sources 1, MR_OP_DERIVES 1, else 0 */
+  uint32_t partition_first, partition_cnt; /* that this node makes: sources 1, with MR_OP_PARTS as
+                                              many as they have, MR_OP_DERIVES 1, else 0 */
   uint64_t partitions[MR_PARTITIONS_MAX / 64]; /* that reach its input, by index */
   uint32_t
       keep_rows; /* sinks with full: drop_oldest: rows that wait at most (data/keep.h); 0: block */

@@ -132,7 +132,8 @@ static void set_input(struct mr_planner *pl, struct mr_plan_node *n, bool *ok) {
 }
 
 static void check_workers(struct mr_planner *pl, const struct mr_plan_node *n) {
-  if (n->instance_cnt == 1 || n->op_plan.key_cnt || n->op->flags & MR_OP_TURNS) return;
+  if (n->instance_cnt == 1 || n->op_plan.key_cnt || n->op->flags & (MR_OP_TURNS | MR_OP_PARTS))
+    return;
   mr_diag_error(pl->diags, MR_CODE_BAD_PLACEMENT, mr_tree_span(mr_tree_get(n->tree, "workers")),
                 "%s has no key: its rows cannot be split among workers", n->name);
 }
@@ -296,6 +297,7 @@ static void look_downstream(struct mr_planner *pl, struct mr_plan_node *source, 
     if (p->can_fail || p->uses_pos) source->need_pos = true;
   }
   if (virtual_clock && (p->uses_now || p->every_us)) source->need_now = true;
+  if (source->op->flags & MR_OP_STAMPED && p->uses_now) source->need_now = true;
   for (uint32_t o = 0; o < n->out_cnt; o++) {
     if (o == MR_OUT_ERRORS || (o == MR_OUT_MAIN && n->op->flags & MR_OP_DERIVES)) continue;
     for (uint32_t r = 0; r < n->outs[o].reader_cnt; r++)
@@ -327,17 +329,21 @@ static void set_partitions(struct mr_planner *pl, struct mr_plan_node *n, uint32
                (up->op->flags & MR_OP_DERIVES && n->inputs[i].output == MR_OUT_MAIN);
     for (uint32_t w = 0; w < MR_PARTITIONS_MAX / 64; w++)
       if (!own) n->partitions[w] |= up->partitions[w];
-    if (own) n->partitions[up->partition_first / 64] |= UINT64_C(1) << (up->partition_first % 64);
+    for (uint32_t k = 0; own && k < up->partition_cnt; k++) {
+      uint32_t p = up->partition_first + k;
+      n->partitions[p / 64] |= UINT64_C(1) << (p % 64);
+    }
   }
   if (n->op->kind != MR_OP_SOURCE && !(n->op->flags & MR_OP_DERIVES)) return;
-  if (plan->partition_cnt == MR_PARTITIONS_MAX) {
+  uint32_t cnt = n->op->flags & MR_OP_PARTS ? n->op_plan.partition_cnt : 1;
+  if (cnt > MR_PARTITIONS_MAX - plan->partition_cnt) {
     mr_diag_error(pl->diags, MR_CODE_TOO_MANY_NODES, mr_tree_name_span(n->tree),
                   "a graph has at most %u partitions", MR_PARTITIONS_MAX);
     return;
   }
   n->partition_first = plan->partition_cnt;
-  n->partition_cnt = 1;
-  plan->partitions[plan->partition_cnt++].node = node;
+  n->partition_cnt = cnt;
+  while (cnt--) plan->partitions[plan->partition_cnt++].node = node;
 }
 
 static void mark_upstream(const struct mr_plan *plan, uint32_t node, bool *seen) {

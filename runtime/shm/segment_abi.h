@@ -17,7 +17,7 @@
 
 #define MR_SEGMENT_MAGIC    UINT64_C(0x314c54434c4c494d) /* "MILLCTL1" */
 #define MR_SEGMENT_MAJOR    1u
-#define MR_SEGMENT_MINOR    1u
+#define MR_SEGMENT_MINOR    2u
 #define MR_SEGMENT_HEAD_SZ  512u
 #define MR_SEGMENT_GRAPH_SZ 64u
 

@@ -104,6 +104,8 @@ const struct mr_stat_field mr_stat_fields[] = {
     NODE(next_keys, GAUGE, KEYS),
     NODE(derived_errors, COUNTER, ROWS),
     PARTITION(last_us, GAUGE, US_EPOCH),
+    PARTITION(next, GAUGE, ROWS),
+    PARTITION(end, GAUGE, ROWS),
 };
 
 const uint32_t mr_stat_field_cnt = sizeof mr_stat_fields / sizeof mr_stat_fields[0];

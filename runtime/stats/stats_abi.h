@@ -191,7 +191,10 @@ struct mr_partition_stat { /* writer: the worker of the source */
   _Atomic uint64_t idle;        /* gauge: 1 while left out of the minimum */
   _Atomic uint64_t rows;        /* decoded */
   _Atomic uint64_t last_us; /* since 1.1. Gauge, time: wall clock of the last row; 0: none yet */
-  uint8_t reserved_1[32];
+  /* since 1.2, of sources with records: gauges, records from the partition's start */
+  _Atomic uint64_t next; /* that is read next, */
+  _Atomic uint64_t end;  /* behind the last one that can be read; 0: no records */
+  uint8_t reserved_1[16];
 };
 MR_ABI_SIZE(struct mr_partition_stat, 128);
 

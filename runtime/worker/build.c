@@ -68,16 +68,23 @@ static const struct mr_plan_link *find_link(const struct mr_plan *plan, uint32_t
   return NULL;
 }
 
+/* Whether the instance reads partition p of its node, of a source. */
+static bool reads_partition(const struct mr_plan_node *n, uint32_t instance, uint32_t p) {
+  if (p < n->partition_first || p >= n->partition_first + n->partition_cnt) return false;
+  return !(n->op->flags & MR_OP_PARTS) || (p - n->partition_first) % n->instance_cnt == instance;
+}
+
 /* Marks the partitions that rows of an output belong to. */
-static void mark_partitions(const struct mr_plan *plan, uint32_t node, uint32_t output,
+static void mark_partitions(const struct mr_instance *from, uint32_t output,
                             struct mr_front *fronts) {
-  const struct mr_plan_node *n = &plan->nodes[node];
+  const struct mr_plan *plan = from->run->plan;
+  const struct mr_plan_node *n = from->node;
   bool own =
       n->op->kind == MR_OP_SOURCE || ((n->op->flags & MR_OP_DERIVES) && output == MR_OUT_MAIN);
   if (output == MR_OUT_ERRORS) return; /* error rows have no event time */
   for (uint32_t p = 0; p < plan->partition_cnt; p++) {
-    bool has = own ? p >= n->partition_first && p < n->partition_first + n->partition_cnt
-                   : (n->partitions[p / 64] >> (p % 64)) & 1;
+    bool has =
+        own ? reads_partition(n, from->ctx.instance, p) : (n->partitions[p / 64] >> (p % 64)) & 1;
     if (has) fronts[p].carried = true;
   }
 }
@@ -134,7 +141,7 @@ static int connect_input(struct mr_run *run, struct mr_instance *to, uint32_t in
   in->from = from;
   in->from_output = output;
   in->fronts = new_fronts(run);
-  mark_partitions(run->plan, (uint32_t)(from->node - run->plan->nodes), output, in->fronts);
+  mark_partitions(from, output, in->fronts);
   struct mr_outp *out = &from->outs[output];
   if (!l) {
     MR_ASSERT(from->worker == to->worker);
@@ -182,6 +189,20 @@ static int connect_instance(struct mr_run *run, struct mr_instance *to, struct m
   return MR_OK;
 }
 
+/* The partitions that a source's instance reads; others have one that says nothing. */
+static void init_parts(struct mr_instance *inst) {
+  const struct mr_plan_node *n = inst->node;
+  uint32_t source = inst->op->kind == MR_OP_SOURCE ? n->partition_cnt : 0;
+  inst->parts = MR_NEW(&inst->run->arena, struct mr_source_part, source + 1);
+  for (uint32_t k = 0; k < source; k++)
+    if (reads_partition(n, inst->ctx.instance, n->partition_first + k))
+      inst->parts[inst->part_cnt++].partition = n->partition_first + k;
+  if (!inst->part_cnt) inst->parts->partition = n->partition_first;
+  for (uint32_t k = 0; k <= source; k++)
+    inst->parts[k].frontier_us = inst->parts[k].vtime_us = MR_TIME_NONE;
+  inst->part = inst->parts;
+}
+
 static void init_instance(struct mr_run *run, uint32_t idx) {
   const struct mr_plan *plan = run->plan;
   struct mr_instance *inst = &run->insts[idx];
@@ -193,7 +214,6 @@ static void init_instance(struct mr_run *run, uint32_t idx) {
   inst->worker = &run->workers[pi->worker];
   inst->watermark_us = MR_TIME_NONE;
   inst->next_tick_us = MR_TIME_NONE;
-  inst->source_frontier_us = MR_TIME_NONE;
   inst->vtime_us = MR_TIME_NONE;
   inst->rows_left = UINT64_MAX;
   inst->front = inst;
@@ -210,6 +230,7 @@ static void init_instance(struct mr_run *run, uint32_t idx) {
   ctx->node = inst->node;
   ctx->instance = pi->idx;
   ctx->takers = inst->node->instance_cnt;
+  init_parts(inst);
   if (inst->op->shared_sz)
     ctx->shared = pi->idx ? run->insts[inst->node->first_instance].ctx.shared
                           : mr_arena_alloc(&run->arena, inst->op->shared_sz);

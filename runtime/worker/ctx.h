@@ -124,6 +124,13 @@ enum mr_et { MR_ET_UNKNOWN, MR_ET_BOUNDS, MR_ET_ORDERED };
 void mr_source_emit(struct mr_op_ctx *ctx, struct mr_batch *batch, enum mr_et known,
                     const int64_t *row_vtime_us);
 
+/* MR_OP_PARTS: what is emitted next is of this partition, one of those of the instance: p with
+ * p mod node->instance_cnt == instance. Before the first call it is the first of them. */
+void mr_source_partition(struct mr_op_ctx *ctx, uint32_t partition);
+/* MR_OP_PARTS: where the next record of the partition is, and the end of what can be read, in
+ * records from its start. For observers. */
+void mr_source_position(struct mr_op_ctx *ctx, uint32_t partition, uint64_t next, uint64_t end);
+
 /* A line or record that is no row: goes to NODE.errors with source name, position and line, or is
  * dropped or stops the graph, as on_error says. False: no room now; return MR_POLL_ROWS and offer
  * it again at the next poll. */

@@ -58,6 +58,16 @@ struct mr_front {
   bool carried, idle;
 };
 
+/* A partition that a source's instance reads, or that a merger brings in order. */
+struct mr_source_part {
+  uint32_t partition;  /* of the graph */
+  int64_t frontier_us; /* MR_TIME_NONE: nothing yet */
+  int64_t vtime_us;    /* virtual clock: planned time of its last row */
+  uint64_t last_row_ns;
+  uint64_t rows, next, end; /* decoded; MR_OP_PARTS: as mr_source_position says */
+  bool idle;
+};
+
 struct mr_in {              /* one input edge of an instance */
   struct mr_link *link;     /* NULL: direct */
   int32_t plan_link;        /* index of the plan's link, -1: direct */
@@ -207,11 +217,12 @@ struct mr_instance {
   int64_t next_tick_us; /* MR_TIME_NONE: not set */
   uint16_t last_source; /* of derived rows: where the last view came from */
   /* sources and derived rows */
-  int64_t source_frontier_us;
-  int64_t vtime_us; /* last planned time under the virtual clock */
-  uint64_t last_row_ns;
-  bool source_idle, source_done, source_ended; /* done: it said END */
-  bool source_flushed;                         /* its partition has reached the end of time */
+  struct mr_source_part *parts; /* at least one, of which part_cnt count */
+  uint32_t part_cnt;
+  struct mr_source_part *part;    /* whose rows come, or came last */
+  int64_t vtime_us;               /* last planned time under the virtual clock */
+  bool source_done, source_ended; /* done: it said END */
+  bool source_flushed;            /* its partitions have reached the end of time */
   struct mr_replay_slot replay;
   uint64_t rows_left, rows_taken; /* --count: this poll may take; taken so far */
 
@@ -277,9 +288,10 @@ bool mr_instance_ready(struct mr_instance *inst);
  */
 bool mr_instance_replays(struct mr_instance *inst);
 void mr_instance_replay(struct mr_instance *inst);
-/* The source's partition is silent: readers leave it out of the minimum. The instance is idle. */
-void mr_instance_idle_source(struct mr_instance *inst);
-/* Ends a source: what is said of its partition, then the end goes on. */
+/* A partition of the source is silent: readers leave it out of the minimum. The instance is idle.
+ */
+void mr_instance_idle_source(struct mr_instance *inst, struct mr_source_part *part);
+/* Ends a source: what is said of its partitions, then the end goes on. */
 enum mr_source_end {
   MR_SOURCE_FLUSH, /* all is read: the end of time, which closes windows */
   MR_SOURCE_HOLD,  /* all is read: others need not wait for it any more */

@@ -112,6 +112,7 @@ void mr_merge_init(struct mr_run *run, struct mr_instance *merger) {
   m->errors = merger->node->input_cnt > 1;
   m->from = NOBODY;
   merger->source = source;
+  merger->parts->partition = source->partition_first;
   for (uint32_t i = 0; i < m->cnt; i++) {
     struct mr_instance *inst = &run->insts[source->first_instance + i];
     inst->front = merger;
@@ -131,7 +132,7 @@ int64_t mr_merge_frontier(const struct mr_instance *merger, bool *idle) {
     all &= ended;
     if (!ended && !f->idle) *idle = false;
   }
-  if (!all) return merger->source_frontier_us;
+  if (!all) return merger->part->frontier_us;
   *idle = false;
   return MR_TIME_MAX;
 }

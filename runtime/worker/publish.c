@@ -90,6 +90,13 @@ static int make_segment(struct mr_run *run, const struct mr_stats_conf *conf,
   return mr_segment_publish(&run->segment, mr_stats_layout_hash(&run->stats), err);
 }
 
+/* The instance that a partition's rows come from; of turns the first. */
+static uint32_t reader_of(const struct mr_plan *plan, uint32_t partition) {
+  const struct mr_plan_node *n = &plan->nodes[plan->partitions[partition].node];
+  bool spread = n->op->flags & MR_OP_PARTS;
+  return n->first_instance + (spread ? (partition - n->partition_first) % n->instance_cnt : 0);
+}
+
 int mr_run_make_stats(struct mr_run *run, struct mr_error *err) {
   const struct mr_plan *plan = run->plan;
   struct mr_arena scratch = {0};
@@ -107,8 +114,7 @@ int mr_run_make_stats(struct mr_run *run, struct mr_error *err) {
     links[i] =
         (struct mr_stats_link_conf){plan->links[i].from, plan->links[i].to, plan->links[i].items};
   for (uint32_t i = 0; i < plan->partition_cnt; i++)
-    parts[i] =
-        (struct mr_stats_partition_conf){plan->nodes[plan->partitions[i].node].first_instance, i};
+    parts[i] = (struct mr_stats_partition_conf){reader_of(plan, i), i};
   struct mr_stats_conf conf = {.nodes = nodes,
                                .links = links,
                                .paths = paths,
@@ -154,7 +160,7 @@ static uint64_t publish_merged(struct mr_run *run, const struct mr_instance *ins
   uint64_t rows = 0;
   for (uint32_t i = 0; i < inst->source->instance_cnt; i++) {
     struct mr_node_stat *s = &run->stats.nodes[inst->source->first_instance + i];
-    mr_stat_set_time(&s->watermark_us, inst->source_frontier_us);
+    mr_stat_set_time(&s->watermark_us, inst->part->frontier_us);
     mr_stat_set(&s->future, i ? 0 : inst->ctx.counts.future);
     rows += mr_stat_get(&s->rows_in);
   }
@@ -162,15 +168,31 @@ static uint64_t publish_merged(struct mr_run *run, const struct mr_instance *ins
 }
 
 /* A source's partition, by who keeps its time. */
-static void publish_partition(struct mr_worker *w, const struct mr_instance *inst) {
-  struct mr_partition_stat *p = &w->run->stats.partitions[inst->source->partition_first];
-  uint64_t rows = inst->merge ? publish_merged(w->run, inst) : inst->ctx.counts.rows_in;
-  bool idle = inst->source_idle, flushed = inst->source_flushed;
+static void publish_partition(struct mr_worker *w, const struct mr_instance *inst,
+                              const struct mr_source_part *part) {
+  struct mr_partition_stat *p = &w->run->stats.partitions[part->partition];
+  uint64_t rows = inst->merge                           ? publish_merged(w->run, inst)
+                  : inst->node->op->flags & MR_OP_PARTS ? part->rows
+                                                        : inst->ctx.counts.rows_in;
+  bool idle = part->idle, flushed = inst->source_flushed;
   if (inst->merge) flushed = mr_merge_frontier(inst, &idle) == MR_TIME_MAX;
-  mr_stat_set_time(&p->frontier_us, flushed ? MR_TIME_MAX : inst->source_frontier_us);
+  mr_stat_set_time(&p->frontier_us, flushed ? MR_TIME_MAX : part->frontier_us);
+  mr_stat_set(&p->next, part->next);
+  mr_stat_set(&p->end, part->end);
   mr_stat_set(&p->idle, idle);
   if (mr_stat_get(&p->rows) != rows) mr_stat_set_time(&p->last_us, w->now_us);
   mr_stat_set(&p->rows, rows);
+}
+
+/* The least frontier of a source's partitions that are not idle, or the largest there is. */
+static int64_t source_frontier(const struct mr_instance *inst) {
+  int64_t least = MR_TIME_MAX, most = MR_TIME_NONE;
+  for (uint32_t k = 0; k < inst->part_cnt; k++) {
+    int64_t us = inst->parts[k].frontier_us;
+    if (us > most) most = us;
+    if (!inst->parts[k].idle && us < least) least = us;
+  }
+  return least == MR_TIME_MAX ? most : least;
 }
 
 static void publish_instance(struct mr_worker *w, struct mr_instance *inst) {
@@ -208,11 +230,13 @@ static void publish_instance(struct mr_worker *w, struct mr_instance *inst) {
   mr_stat_set(&s->idle_ns, wall - busy - blocked);
   bool source = inst->op->kind == MR_OP_SOURCE;
   if (inst->front == inst)
-    mr_stat_set_time(&s->watermark_us, source ? inst->source_frontier_us : inst->watermark_us);
+    mr_stat_set_time(&s->watermark_us, source ? source_frontier(inst) : inst->watermark_us);
   mr_stat_set(&s->input_bytes, inst->progress_done);
   mr_stat_set(&s->input_bytes_total, inst->progress_total);
   publish_links(inst);
-  if (inst->merge || (source && inst->front == inst)) publish_partition(w, inst);
+  if (inst->merge) publish_partition(w, inst, inst->part);
+  for (uint32_t k = 0; source && inst->front == inst && k < inst->part_cnt; k++)
+    publish_partition(w, inst, &inst->parts[k]);
 }
 
 void mr_worker_publish(struct mr_worker *w) {

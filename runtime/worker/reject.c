@@ -266,7 +266,7 @@ bool mr_source_reject(struct mr_op_ctx *ctx, int code, const char *cause, const 
   ctx->counts.rows_in++;
   inst->rows_taken++; /* --count counts it too, so this poll may take one row less */
   if (inst->run->conf.count && ctx->row_max) ctx->row_max--;
-  inst->last_row_ns = ctx->now_ns;
+  inst->part->last_row_ns = ctx->now_ns;
   count_errors(inst, 1, code, cause);
   return true;
 }

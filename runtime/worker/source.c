@@ -78,7 +78,7 @@ static uint32_t leave_out_future(const struct mr_instance *inst, const struct mr
 static bool may_be_future(const struct mr_instance *inst, const struct mr_batch *b) {
   int64_t skew = inst->source->max_future_skew_us, most;
   if (skew == MR_TIME_MAX || b->et_max == MR_TIME_NONE) return false;
-  int64_t from = inst->ctx.virtual_clock ? inst->source_frontier_us : b->msg.now_us;
+  int64_t from = inst->ctx.virtual_clock ? inst->part->frontier_us : b->msg.now_us;
   if (from == MR_TIME_NONE) return true;
   return !__builtin_add_overflow(from, skew, &most) && b->et_max > most;
 }
@@ -90,7 +90,7 @@ static bool may_be_late(const struct mr_instance *inst, const struct mr_batch *b
   int64_t delay = inst->source->delay_min_us;
   if (delay == MR_TIME_MAX || b->et_min == MR_TIME_NONE || f_out == MR_TIME_NONE) return false;
   if (b->et_min >= mr_time_sub(f_out, delay)) return false;
-  if (b->et_min < inst->source_frontier_us) return true;
+  if (b->et_min < inst->part->frontier_us) return true;
   return known != MR_ET_ORDERED && !in_order(et, valid, b->msg.row_cnt);
 }
 
@@ -152,7 +152,7 @@ void mr_source_order(struct mr_instance *inst, struct mr_batch *b, enum mr_et kn
   const uint64_t *valid;
   const int64_t *et = event_times(inst, b, &valid);
   uint32_t n = b->msg.row_cnt;
-  int64_t f_in = inst->source_frontier_us, f_out = f_in;
+  int64_t f_in = inst->part->frontier_us, f_out = f_in;
   uint64_t timed[MR_BATCH_WORDS];
   if (et && may_be_future(inst, b)) {
     inst->ctx.counts.future += leave_out_future(inst, b, et, valid, f_in, timed, &f_out);
@@ -169,7 +169,7 @@ void mr_source_order(struct mr_instance *inst, struct mr_batch *b, enum mr_et kn
     if (fill_frontier(et, valid, n, f_in, inst->source->delay_min_us, row_frontier))
       b->row_frontier_off = mr_region_off(region, row_frontier);
   }
-  inst->source_frontier_us = f_out;
+  inst->part->frontier_us = f_out;
   if (inst->ctx.virtual_clock) stamp_virtual(inst, b, pool, et, valid, f_out, vtime);
 }
 
@@ -205,7 +205,7 @@ void mr_source_emit(struct mr_op_ctx *ctx, struct mr_batch *b, enum mr_et known,
     event_time_bounds(et, valid, n, &b->et_min, &b->et_max);
   }
   b->msg.source = (uint16_t)(inst->node - inst->run->plan->nodes);
-  b->msg.partition = inst->node->partition_first;
+  b->msg.partition = inst->part->partition;
   if (!ctx->virtual_clock) b->msg.now_us = ctx->now_us;
   if (!b->row_t0_off && !b->msg.t0_ns) b->msg.t0_ns = ctx->now_ns;
   bool last = inst->turn_flags & MR_TURN_LAST;
@@ -216,8 +216,10 @@ void mr_source_emit(struct mr_op_ctx *ctx, struct mr_batch *b, enum mr_et known,
   ctx->counts.rows_in += n;
   inst->rows_taken += n;
   if (n) {
-    inst->last_row_ns = ctx->now_ns;
-    inst->source_idle = false;
+    inst->part->rows += n;
+    inst->part->last_row_ns = ctx->now_ns;
+    inst->part->vtime_us = inst->vtime_us;
+    inst->part->idle = false;
   }
   if (last) mr_instance_reject_emit(inst); /* they are of this turn, and go before its end */
   if (n || last)
@@ -230,4 +232,20 @@ void mr_source_progress(struct mr_op_ctx *ctx, uint64_t bytes_done, uint64_t byt
   struct mr_instance *inst = ctx->inst;
   inst->progress_done = bytes_done;
   inst->progress_total = bytes_total;
+}
+
+static struct mr_source_part *part_of(struct mr_op_ctx *ctx, uint32_t partition) {
+  uint32_t cnt = ctx->node->instance_cnt, k = partition / cnt;
+  MR_ASSERT(partition % cnt == ctx->instance && k < ctx->inst->part_cnt);
+  return &ctx->inst->parts[k];
+}
+
+void mr_source_partition(struct mr_op_ctx *ctx, uint32_t partition) {
+  ctx->inst->part = part_of(ctx, partition);
+}
+
+void mr_source_position(struct mr_op_ctx *ctx, uint32_t partition, uint64_t next, uint64_t end) {
+  struct mr_source_part *part = part_of(ctx, partition);
+  part->next = next;
+  part->end = end;
 }

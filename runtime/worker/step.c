@@ -480,14 +480,33 @@ static bool take_time(struct mr_instance *inst) {
   return true;
 }
 
+/* Tells the readers of a source about one of its partitions, at its end about all. */
+static bool forward_source(struct mr_instance *inst) {
+  bool end = inst->item == MR_ITEM_END, all = true;
+  if (inst->item == MR_ITEM_TICK) return true;
+  for (uint32_t o = 0; o < inst->out_cnt; o++) {
+    struct mr_outp *out = &inst->outs[o];
+    if (o == MR_OUT_ERRORS) continue;
+    if (!end)
+      all &= mr_out_frontier(inst, out, inst->partition, inst->frontier_us, inst->item_idle,
+                             inst->item_now_us);
+    for (uint32_t k = 0; end && k < inst->part_cnt; k++) {
+      const struct mr_source_part *part = &inst->parts[k];
+      int64_t us = inst->source_flushed ? MR_TIME_MAX : part->frontier_us;
+      all &= mr_out_frontier(inst, out, part->partition, us, part->idle, inst->item_now_us);
+    }
+  }
+  return all;
+}
+
 /* Tells readers what the item says about time, where a view has not told them already. False: a
  * reader is at work, call again. */
 static bool forward(struct mr_instance *inst) {
-  bool source = inst->op->kind == MR_OP_SOURCE, derives = inst->op->flags & MR_OP_DERIVES;
+  bool derives = inst->op->flags & MR_OP_DERIVES;
   uint32_t p = inst->partition;
-  bool timed = source ? inst->item != MR_ITEM_TICK
-                      : (inst->item == MR_ITEM_VIEW || inst->item == MR_ITEM_FRONTIER) &&
-                            inst->parts_carried[p];
+  if (inst->op->kind == MR_OP_SOURCE) return forward_source(inst);
+  bool timed =
+      (inst->item == MR_ITEM_VIEW || inst->item == MR_ITEM_FRONTIER) && inst->parts_carried[p];
   bool all = true;
   for (uint32_t o = 0; o < inst->out_cnt; o++) {
     struct mr_outp *out = &inst->outs[o];
@@ -497,9 +516,8 @@ static bool forward(struct mr_instance *inst) {
         all &= mr_out_frontier(inst, out, inst->node->partition_first, inst->watermark_us,
                                inst->quiet, inst->item_now_us);
     } else if (timed) {
-      int64_t us = source ? inst->frontier_us : inst->parts_us[p];
-      bool idle = source ? inst->item_idle : inst->parts_idle[p];
-      all &= mr_out_frontier(inst, out, p, us, idle, inst->item_now_us);
+      all &=
+          mr_out_frontier(inst, out, p, inst->parts_us[p], inst->parts_idle[p], inst->item_now_us);
     }
   }
   return all;
@@ -596,14 +614,14 @@ bool mr_instance_run(struct mr_instance *inst) {
 
 /* ---- sources ---- */
 
-/* What the item of a source says about its partition. */
-static void set_source_time(struct mr_instance *inst, enum mr_item_kind item, int64_t frontier_us,
-                            bool idle) {
+/* What the item of a source says about a partition. */
+static void set_source_time(struct mr_instance *inst, enum mr_item_kind item,
+                            const struct mr_source_part *part) {
   inst->item = item;
   inst->view = NULL;
-  inst->partition = inst->node->partition_first;
-  inst->frontier_us = frontier_us;
-  inst->item_idle = idle;
+  inst->partition = part->partition;
+  inst->frontier_us = part->frontier_us;
+  inst->item_idle = part->idle;
   inst->item_now_us = inst->ctx.virtual_clock ? inst->vtime_us : inst->worker->now_us;
 }
 
@@ -630,29 +648,28 @@ enum mr_poll mr_instance_poll(struct mr_instance *inst) {
     result = inst->op->poll(ctx);
   inst->worker->call_cnt--;
   if (ctx->counts.rows_out != before) { /* instances that got none of the rows hear of time too */
-    set_source_time(inst, MR_ITEM_POLL, inst->source_frontier_us, false);
+    set_source_time(inst, MR_ITEM_POLL, inst->part);
     inst->phase = MR_PHASE_FORWARD;
   }
   mr_instance_run(inst);
   return result;
 }
 
-void mr_instance_idle_source(struct mr_instance *inst) {
-  inst->source_idle = true;
-  set_source_time(inst, MR_ITEM_FRONTIER, inst->source_frontier_us, true);
+void mr_instance_idle_source(struct mr_instance *inst, struct mr_source_part *part) {
+  part->idle = true;
+  set_source_time(inst, MR_ITEM_FRONTIER, part);
   set_phase(inst, MR_PHASE_FORWARD);
   mr_instance_run(inst);
 }
 
 void mr_instance_end_source(struct mr_instance *inst, enum mr_source_end how) {
-  bool idle = how == MR_SOURCE_HOLD || (how == MR_SOURCE_STOP && inst->source_idle);
-  int64_t us = how == MR_SOURCE_FLUSH ? MR_TIME_MAX : inst->source_frontier_us;
   inst->source_ended = true;
   inst->source_flushed = how == MR_SOURCE_FLUSH;
   /* release: pairs with the acquire in is_over of replay.c */
   atomic_store_explicit(&inst->replay.over, 1, memory_order_release);
-  inst->source_idle |= idle;
-  set_source_time(inst, MR_ITEM_END, us, idle);
+  for (uint32_t k = 0; k < inst->part_cnt; k++) inst->parts[k].idle &= how != MR_SOURCE_FLUSH;
+  for (uint32_t k = 0; k < inst->part_cnt; k++) inst->parts[k].idle |= how == MR_SOURCE_HOLD;
+  set_source_time(inst, MR_ITEM_END, inst->part);
   set_phase(inst, MR_PHASE_START);
   mr_instance_run(inst);
 }

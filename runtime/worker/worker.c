@@ -26,7 +26,9 @@ void mr_worker_begin(struct mr_worker *w) {
   w->now_us = (int64_t)w->wall_base_us;
   w->next_house_ns = w->now_ns;
   w->next_wall_ns = w->now_ns + UINT64_C(1000000000);
-  for (uint32_t i = 0; i < w->inst_cnt; i++) w->insts[i]->last_row_ns = w->now_ns;
+  for (uint32_t i = 0; i < w->inst_cnt; i++)
+    for (uint32_t k = 0; k < w->insts[i]->part_cnt; k++)
+      w->insts[i]->parts[k].last_row_ns = w->now_ns;
 }
 
 /* ---- housekeeping ---- */
@@ -43,13 +45,14 @@ static void wall_timers(struct mr_worker *w, struct mr_instance *inst) {
   mr_instance_give_tick(inst, at);
 }
 
-/* How long a source has been silent, by the graph's clock, us. A source that never sent a row is
- * silent from the start. */
-static int64_t silent_us(struct mr_worker *w, const struct mr_instance *inst) {
-  if (!inst->ctx.virtual_clock) return (int64_t)((w->now_ns - inst->last_row_ns) / 1000);
+/* How long a source's partition has been silent, by the graph's clock, us. One that never sent a
+ * row is silent from the start. */
+static int64_t silent_us(struct mr_worker *w, const struct mr_source_part *part) {
+  if (!w->run->plan->runtime.virtual_clock)
+    return (int64_t)((w->now_ns - part->last_row_ns) / 1000);
   /* relaxed: an old value only delays the verdict */
   int64_t now = atomic_load_explicit(&w->run->vtime_us, memory_order_relaxed);
-  int64_t last = inst->vtime_us;
+  int64_t last = part->vtime_us;
   if (last == MR_TIME_NONE)
     last = atomic_load_explicit(&w->run->vtime_first_us, memory_order_relaxed); /* as above */
   return now == MR_TIME_NONE || last == MR_TIME_NONE ? 0 : mr_time_sub(now, last);
@@ -58,10 +61,13 @@ static int64_t silent_us(struct mr_worker *w, const struct mr_instance *inst) {
 /* A silent source partition is left out of the minimum after idle_after. */
 static void source_idleness(struct mr_worker *w, struct mr_instance *inst) {
   int64_t after = inst->node->idle_after_us;
-  if (inst->op->kind != MR_OP_SOURCE || !after || inst->source_idle || inst->source_ended) return;
-  if (inst->phase != MR_PHASE_IDLE || silent_us(w, inst) < after) return;
-  w->did = true;
-  mr_instance_idle_source(inst);
+  if (inst->op->kind != MR_OP_SOURCE || !after || inst->source_ended) return;
+  for (uint32_t k = 0; k < inst->part_cnt && inst->phase == MR_PHASE_IDLE; k++) {
+    struct mr_source_part *part = &inst->parts[k];
+    if (part->idle || silent_us(w, part) < after) continue;
+    w->did = true;
+    mr_instance_idle_source(inst, part);
+  }
 }
 
 static bool abort_asked(struct mr_run *run) {
@@ -402,8 +408,9 @@ static uint64_t park_ns(struct mr_worker *w) {
     if (inst->ctx.virtual_clock || inst->ended) continue;
     int64_t left = INT64_MAX, after = inst->node->idle_after_us;
     if (inst->next_tick_us != MR_TIME_NONE) left = inst->next_tick_us - w->now_us;
-    if (after && !inst->source_idle && after - silent_us(w, inst) < left)
-      left = after - silent_us(w, inst);
+    for (uint32_t k = 0; after && k < inst->part_cnt; k++)
+      if (!inst->parts[k].idle && after - silent_us(w, &inst->parts[k]) < left)
+        left = after - silent_us(w, &inst->parts[k]);
     if (left < (int64_t)(ns / 1000)) ns = left > 0 ? (uint64_t)left * 1000 : 0;
   }
   return ns;

@@ -43,7 +43,7 @@ bool rig_spoils(int64_t id, int64_t every) {
 
 struct conf {
   int64_t rows, seed, max, bad, pause, salt, mod, parts, piece, every, drains, heap, fault, raw,
-      delay_us, size_us, turn, grab;
+      delay_us, size_us, turn, grab, mute;
   const char *path;
 };
 #define C(member) MR_OPT_AT(struct conf, member)
@@ -166,6 +166,49 @@ static enum mr_poll gen_poll(struct mr_op_ctx *ctx) {
     mr_source_emit(ctx, b, MR_ET_UNKNOWN, NULL);
   else
     mr_emit_cancel(ctx, MR_OUT_MAIN, b);
+  return MR_POLL_ROWS;
+}
+
+/* ---- spread ---- */
+
+static const struct mr_opt spread_opts[] = {NUM(rows, "100"), NUM(seed, "1"), NUM(max, "1024"),
+                                            NUM(parts, "3"),  NUM(mute, "0"), NUM(heap, "0"),
+                                            MR_OPT_END};
+
+static int spread_plan(struct mr_op_plan *p) {
+  const struct conf *conf = p->conf;
+  p->outs[MR_OUT_MAIN].schema = p->in;
+  own_heap(p);
+  p->partition_cnt = (uint32_t)conf->parts;
+  return MR_OK;
+}
+
+/* Row n of the source is in partition n mod parts. The last partition has none with `mute`, and
+ * then the source goes on for ever. */
+static enum mr_poll spread_poll(struct mr_op_ctx *ctx) {
+  const struct conf *conf = ctx->conf;
+  struct rig_spread *self = ctx->self;
+  uint32_t parts = (uint32_t)conf->parts, own = 0, live[RIG_PARTS_MAX];
+  for (uint32_t p = ctx->instance; p < parts; p += ctx->node->instance_cnt) {
+    bool mute = conf->mute && p + 1 == parts;
+    if (!mute && (int64_t)self->next[p] * parts + p < conf->rows) live[own++] = p;
+  }
+  if (!own) return conf->mute ? MR_POLL_IDLE : MR_POLL_END;
+  self->rng = rig_hash(self->rng + (uint64_t)conf->seed + ctx->instance);
+  uint32_t p = live[self->rng % own], n = 0,
+           want = 1 + (uint32_t)((self->rng >> 16) % (uint64_t)conf->max);
+  struct mr_batch *b = mr_emit_open(ctx, MR_OUT_MAIN);
+  for (; n < want && n < ctx->row_max; self->next[p]++) {
+    struct rig_row row;
+    int64_t at = (int64_t)self->next[p] * parts + p;
+    if (at >= conf->rows) break;
+    rig_make_row(conf->seed, 0, at, &row);
+    put_row(ctx->pools[MR_OUT_MAIN], b, n++, &row);
+  }
+  b->msg.row_cnt = n;
+  mr_source_partition(ctx, p);
+  mr_source_position(ctx, p, self->next[p], (uint64_t)conf->rows / parts);
+  mr_source_emit(ctx, b, MR_ET_UNKNOWN, NULL);
   return MR_POLL_ROWS;
 }
 
@@ -604,6 +647,16 @@ static const struct mr_op gen_op = {.name = "gen",
                                     .self_sz = sizeof(struct rig_gen),
                                     .plan = gen_plan,
                                     .poll = gen_poll};
+static const struct mr_op spread_op = {.name = "spread",
+                                       .help = "a test's source of several partitions",
+                                       .abi = MR_OP_ABI,
+                                       .kind = MR_OP_SOURCE,
+                                       .flags = MR_OP_PARTS,
+                                       .opts = spread_opts,
+                                       .conf_sz = sizeof(struct conf),
+                                       .self_sz = sizeof(struct rig_spread),
+                                       .plan = spread_plan,
+                                       .poll = spread_poll};
 static const struct mr_op pass_op = {STEP("pass", 0, pass_opts, sizeof(struct pass)),
                                      .plan = same_plan, .process = pass_process,
                                      .drain = pass_drain};
@@ -645,7 +698,7 @@ static const struct mr_op dead_op = {
     SINK("dead_letter", MR_OP_INTERNAL, dead_opts, sizeof(struct rig_errs)), .plan = errs_plan,
     .process = errs_process, .finish = errs_finish};
 
-static const struct mr_op *const ops[] = {&gen_op,     &pass_op, &kpass_op, &split_op,
-                                          &shift_op,   &copy_op, &spoil_op, &tally_op,
-                                          &collect_op, &errs_op, &dead_op,  NULL};
+static const struct mr_op *const ops[] = {&gen_op,   &spread_op, &pass_op,  &kpass_op, &split_op,
+                                          &shift_op, &copy_op,   &spoil_op, &tally_op, &collect_op,
+                                          &errs_op,  &dead_op,   NULL};
 const struct mr_op_table rig_ops = {ops};

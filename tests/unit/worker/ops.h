@@ -10,7 +10,10 @@
  * (seed, n) alone, so a test can make the same rows again.
  *
  *   source gen      rows, seed, max (rows per batch), bad (every such row is malformed), pause;
- * with several instances each makes turns of `turn` rows, with `grab` the next free one step   pass
+ * with several instances each makes turns of `turn` rows, with `grab` the next free one
+ *   source spread   rows, seed, max, parts (row n is in partition n mod parts), mute (the last one
+ * stays silent)
+ *   step   pass
  * emits its input step   kpass    the same, keyed step   split    keeps rows by a hash of id; the
  * others go to NODE.rest step   shift    adds 1 to key: an own column beside the input's, emitted
  * in parts step   copy     copies rows into own batches of at most `piece` rows step   spoil
@@ -30,6 +33,11 @@ struct rig_gen { /* self of gen */
   int64_t next, end; /* rows of this turn */
   uint64_t rng, turn;
   bool begun;
+};
+
+#define RIG_PARTS_MAX 16
+struct rig_spread { /* self of spread */
+  uint64_t next[RIG_PARTS_MAX], rng;
 };
 
 struct rig_seen { /* a row at a sink */
