@@ -34,6 +34,8 @@ MR_API_BEGIN
 
 struct mr_op_ctx;
 struct mr_replay_lines;
+struct mr_save; /* state/save.h */
+struct mr_load;
 struct mr_opt;
 struct mr_diags;
 struct mr_tree; /* tree.h: a value of the graph file */
@@ -165,8 +167,24 @@ struct mr_op {
                   int64_t watermark_us);              /* MR_OP_TIMED; MR_TIME_MAX: the end */
   void (*tick)(struct mr_op_ctx *ctx, int64_t at_us); /* every_us passed, on the graph's clock */
   void (*finish)(struct mr_op_ctx *ctx); /* the input has ended, all of it is processed */
-  void (*snapshot)(struct mr_op_ctx *ctx, void *to);        /* reserved for checkpoints: NULL */
-  void (*restore)(struct mr_op_ctx *ctx, const void *from); /* reserved for checkpoints: NULL */
+  /* Checkpoints (state/save.h); NULL where an operator has nothing to remember.
+   *
+   * shape: the facts on which the meaning of the state hangs, as lines "fact: value\n" in the
+   * plan's arena. A node goes on with its old state when its type and its shape are the same. "":
+   * it has state, of which nothing hangs on options; NULL: it has none. */
+  const char *(*shape)(const struct mr_op_plan *p);
+  /* In the worker, between two items, when the barrier has come on all inputs: all rows before it
+   * are processed, none behind it. Writes what is small, and freezes what is large for encode.
+   * Where ctx->more is set (a sink whose rows are not on the disk yet) it is called again, with
+   * `to` empty, until it is not. Also called once behind the end. */
+  void (*snapshot)(struct mr_op_ctx *ctx, struct mr_save *to);
+  /* In another thread, behind snapshot: writes on from what was frozen (mr_save_frozen). Looks at
+   * nothing of the instance that rows change. Not called when nothing was frozen. */
+  void (*encode)(const struct mr_op_ctx *ctx, const void *frozen, struct mr_save *to);
+  /* Behind init (which saw ctx->restoring): the state is as it was at the snapshot. */
+  int (*restore)(struct mr_op_ctx *ctx, struct mr_load *from, struct mr_error *err);
+  /* In the worker, between two items: the checkpoint of that number is durable. */
+  void (*published)(struct mr_op_ctx *ctx, uint64_t checkpoint);
   void (*fini)(struct mr_op_ctx *ctx); /* closes what init opened; also after a failed init */
   /* Sources that decode lines, else NULL: takes lines in place of its own input, with the decoder
    * as it stands, and emits one batch at most. True: all are taken (or refused). */

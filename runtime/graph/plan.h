@@ -22,6 +22,12 @@ enum mr_at_end { MR_AT_END_FLUSH, MR_AT_END_HOLD };
 enum mr_wait { MR_WAIT_SPIN, MR_WAIT_ADAPTIVE, MR_WAIT_BLOCK };
 enum mr_on_error { MR_ON_ERROR_DEAD_LETTER, MR_ON_ERROR_DROP, MR_ON_ERROR_FAIL };
 
+struct mr_plan_checkpoint { /* runtime.checkpoint */
+  const char *dir;          /* NULL: the graph takes none */
+  int64_t interval_ns;
+  uint32_t keep; /* how many are kept, at least 1 */
+};
+
 struct mr_plan_runtime {
   const char *data_dir;
   uint32_t worker_cnt;
@@ -31,6 +37,7 @@ struct mr_plan_runtime {
   bool virtual_clock;
   uint32_t link_items;
   enum mr_huge_pages huge_pages;
+  struct mr_plan_checkpoint checkpoint;
 };
 
 struct mr_plan_input {

@@ -80,7 +80,10 @@ struct mr_op_ctx {
   const char *source_label;
   const char *const *source_labels;
   bool virtual_clock;
-  void *host;               /* mr_run_conf.host: for operators of the host's own */
+  bool checkpoints;    /* the graph takes checkpoints */
+  uint64_t restoring;  /* init: the checkpoint that restore gets; 0: a fresh start */
+  uint64_t checkpoint; /* the number of the checkpoint that the rows of now will be in, at least */
+  void *host;          /* mr_run_conf.host: for operators of the host's own */
   struct mr_instance *inst; /* the framework's side */
 };
 
