@@ -66,8 +66,9 @@ struct mr_bench {
   struct mr_goal now, later;
   /* Goals on the engine's figure itself, in `unit`; 0: none. */
   double limit_now, limit_later;
-  /* Each side sleeps for seconds: how far apart the CPUs are does not matter, so all pairs are of
-   * the class between, also those during which that changed. */
+  /* How far apart the CPUs are does not matter: a side sleeps for seconds, or is a whole process
+   * that works by itself on one CPU, or has one goal for all classes. All pairs are of the class
+   * between, also those during which the distance changed. */
   bool anywhere;
   bool no_output; /* nothing comes out that could be compared (latencies, a histogram sample) */
 
