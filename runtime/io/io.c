@@ -4,9 +4,74 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/assert.h"
+
+/* ---- which backend ---- */
+
+/* What MILLRACE_IO names; BEST when it is not set. */
+static int backend_asked(enum mr_io_backend *backend, struct mr_error *err) {
+  const char *name = getenv("MILLRACE_IO");
+  if (!name || !*name)
+    *backend = MR_IO_BEST;
+  else if (strcmp(name, "uring-fixed") == 0)
+    *backend = MR_IO_URING_FIXED;
+  else if (strcmp(name, "uring") == 0)
+    *backend = MR_IO_URING;
+  else if (strcmp(name, "plain") == 0)
+    *backend = MR_IO_PLAIN;
+  else
+    return mr_error_set(err, MR_ERR_CONF,
+                        "MILLRACE_IO is '%s'; it may be uring-fixed, uring, plain", name);
+  return MR_OK;
+}
+
+static void set_mode(struct mr_io *io, enum mr_io_backend backend, const char *why) {
+  static const char *const names[] = {[MR_IO_PLAIN] = "plain threads",
+                                      [MR_IO_MEMORY] = "memory",
+                                      [MR_IO_URING] = "io_uring without registered buffers",
+                                      [MR_IO_URING_FIXED] = "io_uring, registered buffers"};
+  io->best = backend == MR_IO_URING_FIXED || backend == MR_IO_MEMORY;
+  snprintf(io->mode, sizeof io->mode, "%s%s%s", names[backend], why ? ": " : "", why ? why : "");
+}
+
+/* The ring over plain threads, or why not. */
+static int add_ring(struct mr_io *io, enum mr_io_backend backend, struct mr_error *err) {
+  char why[MR_IO_MODE_SZ / 2];
+  int fixed_error = 0, rc = mr_io_uring_init(io, backend != MR_IO_URING, &fixed_error);
+  if (!rc && !fixed_error) {
+    set_mode(io, backend == MR_IO_URING ? MR_IO_URING : MR_IO_URING_FIXED,
+             backend == MR_IO_URING ? "MILLRACE_IO says so" : NULL);
+    return MR_OK;
+  }
+  mr_io_uring_why(why, sizeof why, rc ? -rc : fixed_error, !rc);
+  set_mode(io, rc ? MR_IO_PLAIN : MR_IO_URING, why);
+  if (io->forced) return mr_error_set(err, MR_ERR_CONF, "MILLRACE_IO cannot be met: %s", why);
+  return MR_OK;
+}
+
+static int init_backend(struct mr_io *io, enum mr_io_backend backend, struct mr_error *err) {
+  if (backend == MR_IO_MEMORY) {
+    mr_io_memory_init(io);
+    set_mode(io, MR_IO_MEMORY, NULL);
+    return MR_OK;
+  }
+  int rc = backend == MR_IO_BEST ? backend_asked(&backend, err) : MR_OK;
+  if (rc) return rc;
+  io->forced = backend != MR_IO_BEST;
+  rc = mr_io_plain_init(io, err);
+  if (rc) return rc;
+  if (backend == MR_IO_PLAIN) {
+    set_mode(io, MR_IO_PLAIN, "MILLRACE_IO says so");
+    return MR_OK;
+  }
+  rc = add_ring(io, backend, err);
+  if (rc) io->ops->destroy(io);
+  return rc;
+}
 
 int mr_io_create(struct mr_io **out, enum mr_io_backend backend, mr_io_wake_fn wake, void *ctx,
                  struct mr_error *err) {
@@ -17,26 +82,25 @@ int mr_io_create(struct mr_io **out, enum mr_io_backend backend, mr_io_wake_fn w
   io->arena = arena;
   io->wake = wake;
   io->wake_ctx = ctx;
-  if (backend == MR_IO_MEMORY) {
-    mr_io_memory_init(io);
-    snprintf(io->mode, sizeof io->mode, "in memory");
-    io->best = true;
-  } else {
-    int rc = mr_io_plain_init(io, err);
-    snprintf(io->mode, sizeof io->mode, "plain threads");
-    io->best = true;
-    if (rc) {
-      mr_arena_free(&arena);
-      return rc;
-    }
+  int rc = init_backend(io, backend, err);
+  if (rc) {
+    arena = io->arena; /* the struct itself lives in it */
+    mr_arena_free(&arena);
+    return rc;
   }
   *out = io;
   return MR_OK;
 }
 
 int mr_io_add_buffers(struct mr_io *io, void *base, uint64_t len, struct mr_error *err) {
-  (void)io, (void)err;
   MR_ASSERT(((uintptr_t)base | len) % MR_IO_ALIGN == 0);
+  if (!io->uring || !io->best) return MR_OK; /* without: mr_io_mode says why */
+  int64_t rc = mr_io_uring_add_buffers(io, base, len);
+  if (rc == 0) return MR_OK;
+  char why[MR_IO_MODE_SZ / 2];
+  mr_io_uring_why(why, sizeof why, (int)-rc, true);
+  if (io->forced) return mr_error_set(err, MR_ERR_CONF, "MILLRACE_IO cannot be met: %s", why);
+  set_mode(io, MR_IO_URING, why);
   return MR_OK;
 }
 
@@ -49,12 +113,12 @@ bool mr_io_is_best(const struct mr_io *io) {
 }
 
 void mr_io_cancel(struct mr_io *io) {
-  if (io->calls->cancel) io->calls->cancel(io);
+  if (io->ops->cancel) io->ops->cancel(io);
 }
 
 void mr_io_destroy(struct mr_io *io) {
   if (!io) return;
-  io->calls->destroy(io);
+  io->ops->destroy(io);
   struct mr_arena arena = io->arena; /* the struct itself lives in it */
   mr_arena_free(&arena);
 }
@@ -66,17 +130,17 @@ void mr_io_submit(struct mr_io *io, struct mr_io_req *req) {
   req->done = 0;
   req->tries = 0;
   req->next = NULL;
-  io->calls->submit(io, req);
+  io->ops->submit(io, req);
 }
 
 uint32_t mr_io_poll(struct mr_io *io) {
-  return io->calls->poll(io);
+  return io->ops->poll(io);
 }
 
 int64_t mr_io_finish(struct mr_io *io, struct mr_io_req *req) {
   /* acquire: pairs with the release of mr_io_set_finished */
   if (atomic_load_explicit(&req->state, memory_order_acquire) == MR_IO_IN_FLIGHT)
-    io->calls->finish(io, req);
+    io->ops->finish(io, req);
   return req->result;
 }
 
@@ -114,7 +178,7 @@ static int64_t open_file(struct mr_io *io, struct mr_io_req *req) {
       req->flags &= ~O_DIRECT;
       continue;
     }
-    note_fd(io, fd, req->flags & O_DIRECT ? MR_IO_FD_DIRECT : 0);
+    note_fd(io, fd, MR_IO_FD_OURS | (req->flags & O_DIRECT ? MR_IO_FD_DIRECT : 0));
     if (!again(req, fd)) return fd;
   }
 }
@@ -162,6 +226,7 @@ void mr_io_execute(struct mr_io *io, struct mr_io_req *req) {
   case MR_IO_CLOSE: req->result = close_file(io, req); break;
   default:
     do req->result = io->calls->other(io, req);
-    while (req->kind != MR_IO_LOCK && again(req, req->result));
+    /* a lock waits by itself, and a datasync that was cut short may have failed */
+    while (req->kind != MR_IO_LOCK && req->kind != MR_IO_DATASYNC && again(req, req->result));
   }
 }

@@ -9,7 +9,8 @@
  *   idle --mr_io_submit--> in flight --(a backend's thread or ring)--> done, seen by mr_io_poll /
  * mr_io_done
  *
- * Backends: plain (system calls in threads; what is in the page cache is read at once), memory
+ * Backends: uring-fixed (io_uring with registered buffers and files), uring (without), plain
+ * (system calls in threads); in all three what is in the page cache is read at once. And memory
  * (tests: files in memory, with injected errors, short transfers and delays).
  *
  * Nothing is durable before a DATASYNC that was submitted after the write had finished, and a name
@@ -25,8 +26,9 @@
 
 #include "base/error.h"
 
-/* BEST: the best one that this process may use, or the one that MILLRACE_IO names. */
-enum mr_io_backend { MR_IO_PLAIN, MR_IO_MEMORY, MR_IO_BEST };
+/* BEST: the first of uring-fixed, uring and plain that this process may use, or the one of these
+ * that the environment's MILLRACE_IO names. */
+enum mr_io_backend { MR_IO_PLAIN, MR_IO_MEMORY, MR_IO_URING, MR_IO_URING_FIXED, MR_IO_BEST };
 
 /* What begins and ends at a multiple of this, in memory and in the file, may be read and written
  * with O_DIRECT. */
@@ -39,7 +41,7 @@ enum mr_io_backend { MR_IO_PLAIN, MR_IO_MEMORY, MR_IO_BEST };
 enum mr_io_kind {
   MR_IO_OPEN,  /* path, flags (O_*), mode -> result: the descriptor. O_DIRECT is taken out of flags
                   where the file system refuses it, and the file is open without it */
-  MR_IO_CLOSE, /* fd */
+  MR_IO_CLOSE, /* fd, by the struct mr_io that opened it */
   MR_IO_READ,  /* fd, buf, len, off -> bytes read, 0: the end. off MR_IO_STREAM: from where the
                   stream stands */
   MR_IO_WRITE, /* fd, buf, len, off -> bytes written, all of them unless it failed (short writes are
@@ -90,6 +92,7 @@ struct mr_io;
 /* Called from any thread when a request has finished, to wake the worker; may be NULL. */
 typedef void (*mr_io_wake_fn)(void *ctx);
 
+/* Fails when MILLRACE_IO names no backend or one that is refused here. */
 int mr_io_create(struct mr_io **io, enum mr_io_backend backend, mr_io_wake_fn wake, void *ctx,
                  struct mr_error *err);
 /* Registers [base, base + len), both multiples of the page size: reads and writes whose buffer lies

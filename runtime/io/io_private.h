@@ -21,6 +21,10 @@ struct mr_io_calls {
   int64_t (*read)(struct mr_io *io, int fd, void *buf, uint64_t len, uint64_t off);
   int64_t (*write)(struct mr_io *io, int fd, const void *buf, uint64_t len, uint64_t off);
   int64_t (*other)(struct mr_io *io, struct mr_io_req *req);
+};
+
+/* What mr_io_submit and the others do. */
+struct mr_io_ops {
   void (*submit)(struct mr_io *io, struct mr_io_req *req);
   uint32_t (*poll)(struct mr_io *io);
   void (*finish)(struct mr_io *io, struct mr_io_req *req);
@@ -32,19 +36,23 @@ struct mr_io_calls {
 #define MR_IO_TRIES_MAX 1000u /* calls without effect, one after another, before it is an error */
 #define MR_IO_MODE_SZ   192u
 
-enum { MR_IO_FD_DIRECT = 1 };
+/* OURS: opened by this io; REGISTERED: in the ring's table */
+enum { MR_IO_FD_OURS = 1, MR_IO_FD_DIRECT = 2, MR_IO_FD_REGISTERED = 4 };
 
 struct mr_io_memory;
+struct mr_io_uring;
 
 struct mr_io {
   const struct mr_io_calls *calls;
+  const struct mr_io_ops *ops;
   mr_io_wake_fn wake;
   void *wake_ctx;
   struct mr_arena arena;
   uint32_t submitted; /* the worker's; requests that went to a thread */
   struct mr_io_memory *memory;
+  struct mr_io_uring *uring;
   char mode[MR_IO_MODE_SZ];
-  bool best;
+  bool best, forced;              /* forced: by MILLRACE_IO, so nothing less will do */
   _Atomic uint8_t fds[MR_IO_FDS]; /* MR_IO_FD_*: set by who opens, before the owner knows the fd */
 
   /* plain: what worker and threads share */
@@ -78,8 +86,23 @@ static inline void mr_io_set_finished(struct mr_io_req *req) {
   atomic_store_explicit(&req->state, MR_IO_FINISHED, memory_order_release);
 }
 
-/* Backends fill io->calls and what is theirs. */
+/* Backends fill io->calls, io->ops and what is theirs. */
 int mr_io_plain_init(struct mr_io *io, struct mr_error *err);
 void mr_io_memory_init(struct mr_io *io);
+/* After mr_io_plain_init, whose threads do the rest. 0, or -errno: io is what it was. With fixed,
+ * *fixed_error is 0 or why (an errno) there are no registered buffers. */
+int mr_io_uring_init(struct mr_io *io, bool fixed, int *fixed_error);
+/* 0, or -errno: the kernel refuses. */
+int64_t mr_io_uring_add_buffers(struct mr_io *io, void *base, uint64_t len);
+/* Why io_uring, or the registering of buffers, is refused, in words. */
+void mr_io_uring_why(char *text, size_t sz, int error, bool buffers);
+
+/* The plain backend's, for one that hands it a part of the requests. */
+bool mr_io_plain_read_now(struct mr_io *io, struct mr_io_req *req);
+void mr_io_plain_submit(struct mr_io *io, struct mr_io_req *req);
+uint32_t mr_io_plain_poll(struct mr_io *io);
+void mr_io_plain_finish(struct mr_io *io, struct mr_io_req *req);
+void mr_io_plain_cancel(struct mr_io *io);
+void mr_io_plain_destroy(struct mr_io *io);
 
 #endif

@@ -279,6 +279,8 @@ void mr_io_memory_init(struct mr_io *io) {
       .read = memory_read,
       .write = memory_write,
       .other = memory_other,
+  };
+  static const struct mr_io_ops ops = {
       .submit = memory_submit,
       .poll = memory_poll,
       .finish = memory_finish,
@@ -286,6 +288,7 @@ void mr_io_memory_init(struct mr_io *io) {
   };
   static const char *const names[] = {"stdin", "stdout", "stderr"};
   io->calls = &calls;
+  io->ops = &ops;
   io->memory = MR_NEW(&io->arena, struct mr_io_memory, 1);
   io->memory->space = UINT64_MAX / 2;
   for (uint32_t i = 0; i < 3; i++) io->memory->fds[i].file = make_file(io, names[i]);

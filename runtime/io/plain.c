@@ -215,7 +215,7 @@ static int start_thread(struct mr_io *io) {
 
 /* Appends what the worker has pushed to the queue, oldest first. Under the lock. */
 static void empty_inbox(struct mr_io *io) {
-  /* acquire: pairs with the release of plain_submit, so the requests are seen whole */
+  /* acquire: pairs with the release of mr_io_plain_submit, so the requests are seen whole */
   struct mr_io_req *req = atomic_exchange_explicit(&io->inbox, NULL, memory_order_acquire);
   struct mr_io_req *first = NULL, *last = req;
   while (req) {
@@ -253,7 +253,7 @@ static void finish_request(struct mr_io *io, struct mr_io_req *req) {
   pthread_mutex_lock(&io->lock);
   io->busy_cnt--;
   pthread_mutex_unlock(&io->lock);
-  /* seq_cst: pairs with the order of plain_finish: one of the two sees the other's store */
+  /* seq_cst: pairs with the order of mr_io_plain_finish: one of the two sees the other's store */
   atomic_fetch_add_explicit(&io->finished, 1, memory_order_seq_cst);
   if (atomic_load_explicit(&io->waiting, memory_order_seq_cst)) futex_wake(&io->finished, INT_MAX);
   if (io->wake) io->wake(io->wake_ctx);
@@ -271,7 +271,7 @@ static void *thread_main(void *arg) {
     }
     /* relaxed: seq, which moves after it, orders it */
     if (atomic_load_explicit(&io->stop, memory_order_relaxed)) return NULL;
-    /* seq_cst: pairs with plain_submit: either it sees a sleeper or this sees seq move */
+    /* seq_cst: pairs with mr_io_plain_submit: either it sees a sleeper or this sees seq move */
     atomic_fetch_add_explicit(&io->sleepers, 1, memory_order_seq_cst);
     if (atomic_load_explicit(&io->seq, memory_order_seq_cst) == seq) futex_wait(&io->seq, seq);
     atomic_fetch_sub_explicit(&io->sleepers, 1, memory_order_seq_cst);
@@ -286,16 +286,19 @@ static void call_threads(struct mr_io *io, int cnt) {
   if (atomic_load_explicit(&io->sleepers, memory_order_seq_cst)) futex_wake(&io->seq, cnt);
 }
 
-static void plain_submit(struct mr_io *io, struct mr_io_req *req) {
-  if (req->kind == MR_IO_READ && !mr_io_fd_is_direct(io, req->fd)) {
-    /* 0 may be wrong on some kernels, so a thread asks again whether it is the end */
-    int64_t n = nowait_read(req->fd, req->buf, req->len, req->off);
-    if (n > 0) {
-      req->result = n;
-      mr_io_set_finished(req);
-      return;
-    }
-  }
+/* Finishes a read of what is in the page cache; false: it is not, or would wait for the disk. */
+bool mr_io_plain_read_now(struct mr_io *io, struct mr_io_req *req) {
+  if (mr_io_fd_is_direct(io, req->fd)) return false;
+  /* 0 may be wrong on some kernels, so a thread or the ring asks again whether it is the end */
+  int64_t n = nowait_read(req->fd, req->buf, req->len, req->off);
+  if (n <= 0) return false;
+  req->result = n;
+  mr_io_set_finished(req);
+  return true;
+}
+
+void mr_io_plain_submit(struct mr_io *io, struct mr_io_req *req) {
+  if (req->kind == MR_IO_READ && mr_io_plain_read_now(io, req)) return;
   io->submitted++;
   struct mr_io_req *head = atomic_load_explicit(&io->inbox, memory_order_relaxed);
   do req->next = head;
@@ -305,12 +308,12 @@ static void plain_submit(struct mr_io *io, struct mr_io_req *req) {
   call_threads(io, 1);
 }
 
-static uint32_t plain_poll(struct mr_io *io) {
+uint32_t mr_io_plain_poll(struct mr_io *io) {
   /* acquire: pairs with finish_request; requests counted here are seen finished */
   return io->submitted - atomic_load_explicit(&io->finished, memory_order_acquire);
 }
 
-static void plain_finish(struct mr_io *io, struct mr_io_req *req) {
+void mr_io_plain_finish(struct mr_io *io, struct mr_io_req *req) {
   /* seq_cst: pairs with finish_request */
   atomic_store_explicit(&io->waiting, 1, memory_order_seq_cst);
   for (;;) {
@@ -321,13 +324,13 @@ static void plain_finish(struct mr_io *io, struct mr_io_req *req) {
   atomic_store_explicit(&io->waiting, 0, memory_order_relaxed);
 }
 
-static void plain_cancel(struct mr_io *io) {
+void mr_io_plain_cancel(struct mr_io *io) {
   eventfd_write(io->stop_fd, 1);
 }
 
-static void plain_destroy(struct mr_io *io) {
+void mr_io_plain_destroy(struct mr_io *io) {
   atomic_store_explicit(&io->stop, 1, memory_order_relaxed);
-  plain_cancel(io);
+  mr_io_plain_cancel(io);
   call_threads(io, INT_MAX);
   for (uint32_t i = 0;; i++) { /* a thread may still start another one behind itself */
     pthread_mutex_lock(&io->lock);
@@ -346,13 +349,16 @@ int mr_io_plain_init(struct mr_io *io, struct mr_error *err) {
       .read = plain_read,
       .write = plain_write,
       .other = plain_other,
-      .submit = plain_submit,
-      .poll = plain_poll,
-      .finish = plain_finish,
-      .cancel = plain_cancel,
-      .destroy = plain_destroy,
+  };
+  static const struct mr_io_ops ops = {
+      .submit = mr_io_plain_submit,
+      .poll = mr_io_plain_poll,
+      .finish = mr_io_plain_finish,
+      .cancel = mr_io_plain_cancel,
+      .destroy = mr_io_plain_destroy,
   };
   io->calls = &calls;
+  io->ops = &ops;
   io->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (io->stop_fd < 0) return mr_error_set_sys(err, errno, "cannot make an event descriptor");
   pthread_mutex_init(&io->lock, NULL);

@@ -22,7 +22,7 @@ static void wake_worker(void *ctx) {
 int mr_run_make_io(struct mr_run *run, struct mr_error *err) {
   run->ios = MR_NEW(&run->arena, struct mr_io *, run->worker_cnt + 1);
   for (uint32_t i = 0; i < run->worker_cnt; i++) {
-    int rc = mr_io_create(&run->ios[i], MR_IO_PLAIN, wake_worker, &run->wakes[i], err);
+    int rc = mr_io_create(&run->ios[i], MR_IO_BEST, wake_worker, &run->wakes[i], err);
     if (rc) return rc;
     run->workers[i].io = run->ios[i];
   }
@@ -78,7 +78,20 @@ static void *worker_main(void *arg) {
   return NULL;
 }
 
+/* The worker whose files are accessed in the least good way, or the first one. */
+static const struct mr_io *io_to_tell_of(const struct mr_run *run) {
+  for (uint32_t i = 0; i < run->worker_cnt; i++)
+    if (!mr_io_is_best(run->ios[i])) return run->ios[i];
+  return run->ios[0];
+}
+
+const char *mr_run_io_mode(const struct mr_run *run) {
+  return mr_io_mode(io_to_tell_of(run));
+}
+
 int mr_run_start(struct mr_run *run, struct mr_error *err) {
+  if (!mr_io_is_best(io_to_tell_of(run)))
+    mr_log_write(&run->conf.log, MR_LOG_WARN, "MR5008", NULL, "io: %s", mr_run_io_mode(run));
   run->start_ns = mr_clock_mono_ns(&run->conf.clock);
   run->started = true;
   if (run->segment.base) mr_segment_set_state(&run->segment, MR_SEGMENT_RUNNING);

@@ -77,6 +77,9 @@ struct mr_stats *mr_run_stats(struct mr_run *run);
 /* The stats segment, for mr_attach_memory. */
 const struct mr_segment *mr_run_segment(const struct mr_run *run);
 struct mr_region *mr_run_region(struct mr_run *run);
+/* How files are accessed and why not better, in one line; the start logs it when it is not the best
+ * way there is. Lives as long as the run. */
+const char *mr_run_io_mode(const struct mr_run *run);
 /* An operator instance's own struct, for tests and bench operators. */
 void *mr_run_self(struct mr_run *run, const char *node, uint32_t instance);
 

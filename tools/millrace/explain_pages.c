@@ -233,6 +233,11 @@ const struct mr_explain mr_explains[] = {
   {5007, "the log file cannot be opened", "USR1 asks for the file of `--log-file` to be opened "
    "again, as log rotation does. That failed; lines go on into the file that is still open.",
    "The line says why: often the folder is gone or may not be written."},
+  {5008, "files are not accessed in the best way", "Files are written with io_uring and registered "
+   "buffers where that is permitted; here something less does, more slowly and no less safely.",
+   "The line says why: a seccomp filter (as containers have), the sysctl kernel.io_uring_disabled, "
+   "or too small a limit of locked memory (`ulimit -l`, LimitMEMLOCK=), or MILLRACE_IO in the "
+   "environment."},
   {0, NULL, NULL, NULL},
 };
 /* clang-format on */

@@ -155,6 +155,7 @@ static void print_banner(const struct mr_plan *plan, struct mr_run *run, uint64_
   fprintf(stderr, ", %u links x %u items, %.1f MiB of batches and rings, pages %s, x86-64-v%d\n",
           plan->link_cnt, plan->runtime.link_items, (double)region->hot_sz / 1048576.0,
           region->huge_used ? "2 MiB" : "4 KiB", 2 + (int)conf->isa);
+  fprintf(stderr, "  io: %s\n", mr_run_io_mode(run));
 }
 
 struct progress {

@@ -32,7 +32,7 @@ static int set_up(void **state) {
   static struct fixture f;
   memset(&f, 0, sizeof f);
   struct mr_error err = {0};
-  assert_int_equal(mr_io_create(&f.io, MR_IO_PLAIN, wake, &f, &err), MR_OK);
+  assert_int_equal(mr_io_create(&f.io, MR_IO_BEST, wake, &f, &err), MR_OK);
   snprintf(f.dir, sizeof f.dir, "/tmp/test_io_XXXXXX");
   assert_non_null(mkdtemp(f.dir));
   snprintf(f.path, sizeof f.path, "%s/file", f.dir);
@@ -155,7 +155,7 @@ MR_TEST(a_blocked_read_holds_up_no_write) {
 MR_TEST(the_end_gives_up_reads_and_writes_that_block_for_ever) {
   MR_UNUSED_STATE;
   struct mr_io *io = NULL;
-  assert_int_equal(mr_io_create(&io, MR_IO_PLAIN, NULL, NULL, NULL), MR_OK);
+  assert_int_equal(mr_io_create(&io, MR_IO_BEST, NULL, NULL, NULL), MR_OK);
   int in[2], out[2];
   assert_int_equal(pipe(in), 0);
   assert_int_equal(pipe(out), 0);
@@ -180,7 +180,7 @@ MR_TEST(the_end_gives_up_reads_and_writes_that_block_for_ever) {
 MR_TEST(the_end_waits_for_writes_to_files) {
   MR_UNUSED_STATE;
   struct mr_io *io = NULL;
-  assert_int_equal(mr_io_create(&io, MR_IO_PLAIN, NULL, NULL, NULL), MR_OK);
+  assert_int_equal(mr_io_create(&io, MR_IO_BEST, NULL, NULL, NULL), MR_OK);
   static char big[4 << 20];
   FILE *file = tmpfile();
   assert_non_null(file);
