@@ -76,6 +76,7 @@ const struct mr_op mr_op_filter = {
     .help = "passes the rows for which a condition is true",
     .abi = MR_OP_ABI,
     .kind = MR_OP_STEP,
+    .flags = MR_OP_PASSES,
     .opts = filter_opts,
     .conf_sz = sizeof(struct filter_conf),
     .self_sz = sizeof(struct filter),

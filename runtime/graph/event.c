@@ -354,7 +354,9 @@ static void any_node(struct any_use *use, const struct mr_draft *d) {
       any_expr(use, at, !strcmp(o->name, "where") ? MR_TYPE_BOOL : MR_TYPE_NONE);
     } else if (o->type == MR_OPT_EXPRS) {
       const struct mr_opt_exprs *list = at;
-      for (uint32_t i = 0; i < list->cnt; i++) any_expr(use, &list->items[i].expr, MR_TYPE_NONE);
+      bool conditions = !strcmp(o->name, "routes") || !strcmp(o->name, "rules");
+      for (uint32_t i = 0; i < list->cnt; i++)
+        any_expr(use, &list->items[i].expr, conditions ? MR_TYPE_BOOL : MR_TYPE_NONE);
     } else if (o->type == MR_OPT_NAMES && !strcmp(o->name, "key")) {
       const struct mr_opt_strings *list = at;
       for (uint32_t i = 0; i < list->cnt; i++)
@@ -364,17 +366,17 @@ static void any_node(struct any_use *use, const struct mr_draft *d) {
   }
 }
 
-/* Nodes that see a source's own columns: its readers, and theirs through filters. */
+/* Nodes that see a source's own columns: its readers, and theirs through what passes rows on. */
 static void any_readers(struct any_use *use, uint32_t draft, bool *seen) {
   struct mr_planner *pl = use->pl;
   for (uint32_t i = 0; i < pl->draft_cnt; i++) {
     struct mr_draft *d = &pl->drafts[i];
     if (seen[i] || d->broken || !d->op) continue;
     for (uint32_t k = 0; k < d->input_cnt; k++) {
-      if (d->inputs[k].node != draft || d->inputs[k].output != MR_OUT_MAIN) continue;
+      if (d->inputs[k].node != draft || d->inputs[k].output == MR_OUT_ERRORS) continue;
       seen[i] = true;
       any_node(use, d);
-      if (!strcmp(d->op->name, "filter")) any_readers(use, i, seen);
+      if (d->op->flags & MR_OP_PASSES) any_readers(use, i, seen);
       break;
     }
   }

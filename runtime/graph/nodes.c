@@ -102,9 +102,8 @@ const char *mr_planner_nearest(const char *text, const char *const *names, uint3
 }
 
 /* Types that the vocabulary knows and this version does not have. */
-static const char *const later_types[] = {"topic", "kafka",   "merge",  "route",    "dedup",
-                                          "join",  "top_n",   "sample", "throttle", "quality",
-                                          "sql",   "parquet", "table",  "http"};
+static const char *const later_types[] = {"topic", "kafka",   "dedup", "join", "top_n",
+                                          "sql",   "parquet", "table", "http"};
 
 static void report_type(struct mr_planner *pl, const struct mr_draft *d, struct mr_tree *at) {
   for (size_t i = 0; i < sizeof later_types / sizeof *later_types; i++)
@@ -132,6 +131,18 @@ static void report_type(struct mr_planner *pl, const struct mr_draft *d, struct 
     mr_diag_label(diag, "did you mean \"%s\"?", near);
 }
 
+/* The operator's outputs, then those that its options name. */
+static void name_outputs(struct mr_planner *pl, struct mr_draft *d) {
+  const char *const *parts[2] = {d->op->outputs, NULL};
+  const char **names = MR_NEW(pl->arena, const char *, MR_OUTS_MAX);
+  uint32_t cnt = 0;
+  if (d->op->named_outputs) parts[1] = d->op->named_outputs(d->conf, pl->arena);
+  for (int k = 0; k < 2; k++)
+    for (uint32_t i = 0; parts[k] && parts[k][i]; i++)
+      if (cnt < MR_OUTS_MAX - MR_OUT_EXTRA) names[cnt++] = parts[k][i];
+  d->outputs = names;
+}
+
 static void read_options(struct mr_planner *pl, struct mr_draft *d) {
   struct mr_tree *type = mr_tree_get(d->tree, "type");
   struct mr_opt_reader rd = {pl->arena, pl->diags, NULL};
@@ -152,6 +163,7 @@ static void read_options(struct mr_planner *pl, struct mr_draft *d) {
     return;
   }
   if (mr_opt_read(&rd, d->tree, mr_tree_name_span(d->tree), parts, cnt)) d->broken = true;
+  if (d->op) name_outputs(pl, d);
   if (d->op && d->common.workers > 1 &&
       !(d->op->flags & (MR_OP_KEYED | MR_OP_TURNS | MR_OP_PARTS))) {
     mr_diag_error(pl->diags, MR_CODE_NOT_AVAILABLE, mr_tree_span(mr_tree_get(d->tree, "workers")),
@@ -214,12 +226,24 @@ static bool find_output(const struct mr_draft *d, const char *name, uint32_t *ou
     *output = MR_OUT_ERRORS;
     return true;
   }
-  for (uint32_t i = 0; d->op && d->op->outputs && d->op->outputs[i]; i++)
-    if (!strcmp(d->op->outputs[i], name)) {
+  for (uint32_t i = 0; d->outputs && d->outputs[i]; i++)
+    if (!strcmp(d->outputs[i], name)) {
       *output = MR_OUT_EXTRA + i;
       return true;
     }
   return false;
+}
+
+static void report_output(struct mr_planner *pl, const struct mr_draft *up, struct mr_tree *at,
+                          const char *name) {
+  uint32_t cnt = 0;
+  while (up->outputs && up->outputs[cnt]) cnt++;
+  size_t off = (size_t)(name - at->text);
+  struct mr_diag *diag = mr_diag_error(pl->diags, MR_CODE_DANGLING_EDGE,
+                                       mr_tree_span_at(pl->arena, at, off, at->len - off),
+                                       "%s has no output \"%s\"", up->name, name);
+  const char *near = mr_planner_nearest(name, up->outputs, cnt);
+  if (near) mr_diag_label(diag, "did you mean \"%s\"?", near);
 }
 
 static void report_edge(struct mr_planner *pl, struct mr_tree *at, size_t len) {
@@ -252,9 +276,14 @@ static void add_input(struct mr_planner *pl, struct mr_draft *d, struct mr_tree 
   }
   struct mr_draft *up = &pl->drafts[from];
   if (dot && !up->broken && !find_output(up, dot + 1, &output)) {
-    mr_diag_error(pl->diags, MR_CODE_DANGLING_EDGE,
-                  mr_tree_span_at(pl->arena, at, len + 1, at->len - len - 1),
-                  "%s has no output \"%s\"", up->name, dot + 1);
+    report_output(pl, up, at, dot + 1);
+    d->broken = true;
+    return;
+  }
+  if (!dot && up->op && up->op->flags & MR_OP_NO_MAIN) {
+    mr_diag_error(pl->diags, MR_CODE_DANGLING_EDGE, mr_tree_span(at),
+                  "%s has no output of that name alone; read %s.%s or another one", up->name,
+                  up->name, up->outputs[0]);
     d->broken = true;
     return;
   }

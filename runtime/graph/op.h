@@ -47,9 +47,9 @@ struct mr_plan_node;
 enum mr_op_kind { MR_OP_SOURCE, MR_OP_STEP, MR_OP_SINK };
 
 #define MR_OUT_MAIN   0u
-#define MR_OUT_ERRORS 1u /* NODE.errors: made by the framework from what an operator reports */
-#define MR_OUT_EXTRA  2u /* the operator's own, in the order of mr_op.outputs: NODE.late, ... */
-#define MR_OUTS_MAX   8u
+#define MR_OUT_ERRORS 1u  /* NODE.errors: made by the framework from what an operator reports */
+#define MR_OUT_EXTRA  2u  /* the operator's own, in the order of mr_op.outputs: NODE.late, ... */
+#define MR_OUTS_MAX   64u /* a pointer or two in tables; instances have only what they use */
 
 enum mr_poll {
   MR_POLL_ROWS, /* emitted, or worked: ask again at once */
@@ -69,6 +69,8 @@ enum mr_op_flags {
                           them, partition p is read by instance p mod N */
   MR_OP_STAMPED = 128, /* a source whose rows carry their ingest_time(): on the wall clock it fills
                           MR_HAS_NOW where its pool has it */
+  MR_OP_PASSES = 256,  /* its rows are rows of its input as they came, on all its outputs */
+  MR_OP_NO_MAIN = 512, /* all its rows go to outputs of its own: NODE alone is none to read */
 };
 
 /* A declared event of the graph file: `events:` or `fields:` inline. */
@@ -147,7 +149,10 @@ struct mr_op {
   const struct mr_opt *opts;  /* option table, without the common options */
   size_t conf_sz;             /* bytes of the options struct */
   const char *const *outputs; /* names of extra outputs ("late"), NULL-terminated; NULL: none */
-  size_t self_sz;             /* bytes of an instance's own struct, zeroed at init */
+  /* Outputs that the graph file names, which stand behind those of `outputs`: NULL-terminated, in
+   * the arena, MR_OUTS_MAX at most with all others. Asked once the options are read. NULL: none */
+  const char *const *(*named_outputs)(const void *conf, struct mr_arena *arena);
+  size_t self_sz;   /* bytes of an instance's own struct, zeroed at init */
   size_t shared_sz; /* bytes that the instances of a node share in a run, zeroed: ctx->shared */
 
   /* Types: reads conf and in, sets the fields below "set by plan()". Reports to diags and returns

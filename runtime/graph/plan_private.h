@@ -38,6 +38,7 @@ struct mr_draft { /* a node while it is being planned, in file order */
   struct mr_tree *tree;
   const struct mr_op *op;
   void *conf;
+  const char *const *outputs; /* beside the main one and errors, NULL-terminated */
   struct mr_common_conf common;
   struct mr_plan_input *inputs; /* node: index of the draft */
   uint32_t input_cnt;

@@ -79,8 +79,7 @@ static void fill_node(struct mr_planner *pl, uint32_t order) {
   n->out_cnt = MR_OUT_EXTRA;
   n->outs[MR_OUT_MAIN].name = "";
   n->outs[MR_OUT_ERRORS].name = "errors";
-  for (uint32_t i = 0; d->op && d->op->outputs && d->op->outputs[i]; i++)
-    n->outs[n->out_cnt++].name = d->op->outputs[i];
+  for (uint32_t i = 0; d->outputs && d->outputs[i]; i++) n->outs[n->out_cnt++].name = d->outputs[i];
 }
 
 static void add_reader(struct mr_planner *pl, struct mr_plan_out *out, uint32_t node,
@@ -101,6 +100,54 @@ static void link_readers(struct mr_planner *pl) {
 
 /* ---- forward: types ---- */
 
+/* "city": what two inputs that ought to be alike differ in, as text. */
+static const char *difference(struct mr_planner *pl, const struct mr_schema *a, const char *a_name,
+                              const struct mr_schema *b, const char *b_name) {
+  char x[64], y[64];
+  for (uint32_t c = 0; c < a->visible_cnt; c++) {
+    const struct mr_field *f = &a->fields[c];
+    int32_t at = -1;
+    for (uint32_t k = 0; k < b->visible_cnt && at < 0; k++)
+      if (!strcmp(b->fields[k].name, f->name)) at = (int32_t)k;
+    if (at < 0) return mr_arena_printf(pl->arena, "%s has no column %s", b_name, f->name);
+    mr_field_type_text(f, x, sizeof x);
+    mr_field_type_text(&b->fields[at], y, sizeof y);
+    if (strcmp(x, y) != 0)
+      return mr_arena_printf(pl->arena, "%s is %s in %s, %s in %s", f->name, x, a_name, y, b_name);
+  }
+  for (uint32_t k = 0; k < b->visible_cnt; k++) {
+    bool there = false;
+    for (uint32_t c = 0; c < a->visible_cnt; c++)
+      there |= !strcmp(b->fields[k].name, a->fields[c].name);
+    if (!there) return mr_arena_printf(pl->arena, "%s has no column %s", a_name, b->fields[k].name);
+  }
+  for (uint32_t c = 0; c < a->visible_cnt; c++)
+    if (strcmp(a->fields[c].name, b->fields[c].name) != 0)
+      return mr_arena_printf(pl->arena, "column %u is %s in %s, %s in %s", c + 1, a->fields[c].name,
+                             a_name, b->fields[c].name, b_name);
+  if (a->event_time == b->event_time)
+    return mr_arena_printf(pl->arena, "%s and %s differ in the values of a column", a_name, b_name);
+  const char *at = a->event_time < 0 ? "none" : a->fields[a->event_time].name;
+  const char *bt = b->event_time < 0 ? "none" : b->fields[b->event_time].name;
+  return mr_arena_printf(pl->arena, "the event time is %s in %s, %s in %s", at, a_name, bt, b_name);
+}
+
+static const char *input_name(struct mr_planner *pl, const struct mr_plan_node *n, uint32_t i) {
+  const struct mr_plan_node *up = &pl->plan->nodes[n->inputs[i].node];
+  const char *out = up->outs[n->inputs[i].output].name;
+  return *out ? mr_arena_printf(pl->arena, "%s.%s", up->name, out) : up->name;
+}
+
+static void report_difference(struct mr_planner *pl, const struct mr_plan_node *n, uint32_t i,
+                              const struct mr_schema *s) {
+  struct mr_tree *from = mr_tree_get(n->tree, "from");
+  struct mr_diag *diag = mr_diag_error(
+      pl->diags, MR_CODE_SCHEMA_MISMATCH, from ? mr_tree_span(from) : mr_tree_name_span(n->tree),
+      "the inputs of %s have different columns: %s", n->name,
+      difference(pl, n->op_plan.in, input_name(pl, n, 0), s, input_name(pl, n, i)));
+  mr_diag_try(diag, "bring them to the same columns with a map");
+}
+
 static void set_input(struct mr_planner *pl, struct mr_plan_node *n, bool *ok) {
   struct mr_op_plan *p = &n->op_plan;
   bool derived = true;
@@ -120,10 +167,7 @@ static void set_input(struct mr_planner *pl, struct mr_plan_node *n, bool *ok) {
     if (!p->in)
       p->in = s;
     else if (!mr_schema_equal(p->in, s) || p->in->event_time != s->event_time) {
-      struct mr_diag *diag = mr_diag_error(pl->diags, MR_CODE_SCHEMA_MISMATCH,
-                                           mr_tree_span(mr_tree_get(n->tree, "from")),
-                                           "the inputs of %s have different columns", n->name);
-      mr_diag_try(diag, "bring them to the same columns with a map");
+      report_difference(pl, n, i, s);
       *ok = false;
       return;
     }
@@ -368,7 +412,8 @@ static void find_paths(struct mr_planner *pl) {
 
 void mr_planner_type(struct mr_planner *pl) {
   struct mr_plan *plan = pl->plan;
-  plan->nodes = MR_NEW(pl->arena, struct mr_plan_node, NODES_MAX);
+  uint32_t most = 2 * pl->sorted_cnt < NODES_MAX ? 2 * pl->sorted_cnt : NODES_MAX;
+  plan->nodes = MR_NEW(pl->arena, struct mr_plan_node, most + 1); /* with dead-letter writers */
   plan->partitions = MR_NEW(pl->arena, struct mr_plan_partition, MR_PARTITIONS_MAX);
   plan->error_schema = mr_error_schema(pl->arena);
   plan->node_cnt = pl->sorted_cnt;

@@ -155,6 +155,7 @@ static int connect_input(struct mr_run *run, struct mr_instance *to, uint32_t in
 
 static void init_outputs(struct mr_run *run, struct mr_instance *inst) {
   inst->out_cnt = inst->node->out_cnt;
+  inst->outs = MR_NEW(&run->arena, struct mr_outp, inst->out_cnt);
   for (uint32_t o = 0; o < inst->out_cnt; o++) {
     struct mr_outp *out = &inst->outs[o];
     const struct mr_schema *schema = inst->node->outs[o].schema;

@@ -59,7 +59,8 @@ struct mr_op_ctx {
   int64_t now_us; /* now(): the graph's clock; virtual: the time of the row being looked at at batch
                      grain */
   uint64_t wake_ns; /* sources: after MR_POLL_IDLE, when to be asked again at the latest (0: when
-                       input or I/O comes) */
+                       input or I/O comes). Steps: with `more`, before when drain is not to be
+                       called (0: at once); who sends to it waits as long */
   struct mr_counts counts;
 
   const struct mr_region *region;

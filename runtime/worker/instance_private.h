@@ -198,7 +198,7 @@ struct mr_instance {
   bool front_waits;             /* some, */
   uint32_t front_partition;     /* the last of this partition, at this time */
   int64_t front_now_us;
-  struct mr_outp outs[MR_OUTS_MAX];
+  struct mr_outp *outs;
   uint32_t out_cnt;
   uint32_t held_cnt; /* outputs that hold an emitted batch */
   uint32_t pending_cnt;

@@ -378,13 +378,20 @@ static void start(struct mr_instance *inst) {
   }
 }
 
-/* Calls drain until there is no more; false when room is missing downstream, or a sink waits for
- * its I/O. */
+/* Whether a step waits for its time to come. */
+static bool waits(const struct mr_instance *inst) {
+  return inst->op->kind == MR_OP_STEP && inst->ctx.wake_ns > inst->worker->now_ns;
+}
+
+/* Calls drain until there is no more; false when room is missing downstream, a step waits for its
+ * time, or a sink for its I/O. */
 static bool drained(struct mr_instance *inst) {
   while (inst->ctx.more) {
     if (inst->failed) return true;
+    if (waits(inst) && !inst->ctx.stop) return false;
     if (!mr_instance_ready(inst)) return false;
     inst->ctx.more = false;
+    inst->ctx.wake_ns = 0;
     inst->ctx.now_ns = inst->worker->now_ns;
     inst->op->drain(&inst->ctx);
     mr_emit_deferred(inst);

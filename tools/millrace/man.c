@@ -168,16 +168,21 @@ static void put_options(const struct writer *w, const char *prefix, const struct
   }
 }
 
+/* What an operator's rows may be read from. */
+static void put_outputs(const struct writer *w, const struct mr_op *op) {
+  bool main = !(op->flags & MR_OP_NO_MAIN);
+  fprintf(w->to, "Outputs%s:", main ? " besides the rows themselves" : "");
+  for (uint32_t i = 0; op->outputs[i]; i++)
+    fprintf(w->to, "%s `NODE.%s`", i ? "," : "", op->outputs[i]);
+  fputs(op->named_outputs ? ", and one for each name that the options give.\n\n" : ".\n\n", w->to);
+}
+
+/* op: whose options these are, NULL: nobody's. */
 static void put_table(const struct writer *w, const char *title, const char *help,
-                      const struct mr_opt *opts, const char *const *outputs) {
+                      const struct mr_opt *opts, const struct mr_op *op) {
   if (w->markdown) {
     fprintf(w->to, "\n### %s\n\n%s%s", title, help, *help ? ".\n\n" : "");
-    if (outputs && outputs[0]) {
-      fputs("Outputs besides the rows themselves:", w->to);
-      for (uint32_t i = 0; outputs[i]; i++)
-        fprintf(w->to, "%s `NODE.%s`", i ? "," : "", outputs[i]);
-      fputs(".\n\n", w->to);
-    }
+    if (op && op->outputs) put_outputs(w, op);
     if (opts) fputs("| option | value | | |\n|---|---|---|---|\n", w->to);
   } else {
     fprintf(w->to, ".Ss %s\n", title);
@@ -196,7 +201,7 @@ static void put_kind(const struct writer *w, enum mr_op_kind kind, enum mr_graph
   put_table(w, all, "", mr_graph_options(part), NULL);
   for (const struct mr_op *const *op = mr_operators.ops; *op; op++)
     if ((*op)->kind == kind && !((*op)->flags & MR_OP_INTERNAL))
-      put_table(w, (*op)->name, (*op)->help, (*op)->opts, (*op)->outputs);
+      put_table(w, (*op)->name, (*op)->help, (*op)->opts, *op);
 }
 
 static void put_graph(const struct writer *w) {
