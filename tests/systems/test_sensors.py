@@ -60,6 +60,12 @@ class Sensors(system.System):
                                            "status", "site", "line"])
         self.assertTrue(0.098 < len(alerts) / self.count < 0.108, len(alerts))
 
+    def test_the_summary_counts_every_event_in_its_ten_seconds(self):
+        want = collections.Counter(system.window_of(e["ts"], 10) + 10 for e in self.events())
+        got = {int(millrace.seconds(row["epoch"])): row["rows"]
+               for row in self.run_graph()["dq_summary"]}
+        self.assertEqual(got, want)
+
     def test_the_edges_of_the_filters(self):
         rows = [("in", 85.0, 0.5, False), ("in", 85.1, 0.1, True), ("in", 20.0, 0.501, True),
                 ("in", None, 0.6, True), ("in", 86.0, None, True), ("in", None, None, False),
@@ -82,6 +88,16 @@ class Sensors(system.System):
         nodes = {n["name"]: n for n in self.summary("edges.json")["nodes"]}
         self.assertEqual(nodes["sane"]["rows_out"], sum(kind == "in" for kind, *_ in rows))
         self.assertEqual(nodes["sane"]["filtered"], len(rows) + 1 - nodes["sane"]["rows_out"])
+        temp, vib, key = (self.rows(data / f"sensors/dq_{name}.ndjson")
+                          for name in ("temp", "vib", "key"))
+        self.assertEqual([r["device_id"] for r in temp], ["D6", "D7"])
+        self.assertEqual([r["device_id"] for r in vib], ["D8"])
+        self.assertEqual([r["device_id"] for r in key], ["D99"])
+        self.assertEqual(key[0]["rules"], ["has_key"])
+        summary = self.rows(data / "sensors/dq_summary.ndjson")
+        self.assertEqual([sum(r[name] for r in summary) for name in (
+            "rows", "out_of_range_temp", "missing_key", "out_of_range_vibration")],
+            [len(rows) + 1, 2, 1, 1])
         got = [r["device_id"] for r in self.rows(data / "sensors/alerts.ndjson")]
         self.assertEqual(got, [f"D{i}" for i, row in enumerate(rows) if row[3]])
 
