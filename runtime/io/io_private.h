@@ -41,6 +41,7 @@ enum { MR_IO_FD_OURS = 1, MR_IO_FD_DIRECT = 2, MR_IO_FD_REGISTERED = 4 };
 
 struct mr_io_memory;
 struct mr_io_uring;
+struct mr_io_sim;
 
 struct mr_io {
   const struct mr_io_calls *calls;
@@ -51,6 +52,8 @@ struct mr_io {
   uint32_t submitted; /* the worker's; requests that went to a thread */
   struct mr_io_memory *memory;
   struct mr_io_uring *uring;
+  struct mr_io_sim *sim;
+  uint32_t sim_generation;
   char mode[MR_IO_MODE_SZ];
   bool best, forced;              /* forced: by MILLRACE_IO, so nothing less will do */
   _Atomic uint8_t fds[MR_IO_FDS]; /* MR_IO_FD_*: set by who opens, before the owner knows the fd */
