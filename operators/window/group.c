@@ -28,7 +28,7 @@ static int group_plan(struct mr_op_plan *p) {
   const struct group_conf *conf = p->conf;
   struct group_data *data = MR_NEW(p->arena, struct group_data, 1);
   data->emit = conf->emit == 1 ? MR_EMIT_COMPLETE : MR_EMIT_UPDATE;
-  data->keyed = mr_keyed_plan(p, &conf->keyed, data->emit, false);
+  data->keyed = mr_keyed_plan(p, &conf->keyed, data->emit, (struct mr_keyed_kind){0});
   p->data = data;
   return data->keyed ? MR_OK : MR_ERR_CONF;
 }
@@ -61,17 +61,18 @@ static int group_init(struct mr_op_ctx *ctx, struct mr_error *err) {
   struct group *self = ctx->self;
   self->data = ctx->data;
   int rc = mr_keyed_init(&self->keyed, ctx, self->data->keyed, self->data->emit, err);
-  if (!rc) rc = mr_output_init(&self->out, ctx, self->data->keyed, 0, err);
+  if (!rc) rc = mr_output_init(&self->out, ctx, self->data->keyed, err);
   return rc;
 }
 
 static uint32_t more_rows(struct mr_op_ctx *ctx, struct mr_row **rows, int64_t *start_us,
-                          uint32_t max) {
+                          int64_t *end_us, uint32_t max) {
   struct group *self = ctx->self;
   struct mr_space *space = &self->keyed.space;
   if (!self->reading) return 0;
   struct mr_table *t = mr_table_at(space, self->table);
-  memset(start_us, 0, max * sizeof *start_us);
+  memset(start_us, 0, max * sizeof *start_us); /* none has times */
+  memset(end_us, 0, max * sizeof *end_us);
   uint32_t n = self->data->emit == MR_EMIT_UPDATE ? mr_table_changed(space, t, rows, max)
                                                   : mr_table_next(space, t, &self->walk, rows, max);
   self->reading = n == max;

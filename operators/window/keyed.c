@@ -177,7 +177,7 @@ void mr_keyed_add_rows(struct mr_keyed *k, struct mr_op_ctx *ctx, const struct m
     rows = some;
   }
   if (!cnt || k->failed) return;
-  struct mr_fold_batch batch = {k->ins, k->et, in->partition};
+  struct mr_fold_batch batch = {k->ins, k->et, in->partition, k->seq};
   mr_folds_add(&k->space, t, &batch, rows, k->state, cnt);
   if (k->touch) mr_table_touch(&k->space, t, k->state, cnt);
   if (k->space.full) fail_full(k, ctx);
@@ -188,6 +188,10 @@ void mr_keyed_flush(struct mr_keyed *k, struct mr_op_ctx *ctx) {
   if (!k->tally_table) return;
   mr_tally_flush(&k->tally, &k->space, mr_table_at(&k->space, k->tally_table), k->tally_touch);
   k->tally_table = 0;
+  if (k->space.full) fail_full(k, ctx);
+}
+
+void mr_keyed_check_room(struct mr_keyed *k, struct mr_op_ctx *ctx) {
   if (k->space.full) fail_full(k, ctx);
 }
 
@@ -244,6 +248,7 @@ static int cause_of(struct mr_op_ctx *ctx, uint32_t row, char *text, size_t sz) 
 }
 
 void mr_keyed_end(struct mr_keyed *k, struct mr_op_ctx *ctx, const struct mr_view *in) {
+  k->seq += in->row_cnt;
   ctx->counts.absorbed += k->sel_cnt;
   ctx->counts.state_keys = k->space.key_cnt;
   ctx->counts.state_bytes = k->space.store.used_bytes;

@@ -100,10 +100,16 @@ struct mr_keyed_plan { /* read-only, shared by the instances */
   bool dead_letter; /* on_full */
 };
 
+struct mr_keyed_kind {
+  bool windowed;     /* rows begin with window_start and window_end */
+  bool merges;       /* rows of state will be merged */
+  uint32_t extra_sz; /* bytes behind the key of a row of state, the operator's own; of 8 */
+};
+
 /* Reads options and sets p's key_cols, outs[MAIN], state_max, can_fail and every_us. NULL when
  * errors were reported. words_of: what the rows are called in messages. */
 struct mr_keyed_plan *mr_keyed_plan(struct mr_op_plan *p, const struct mr_keyed_conf *conf,
-                                    enum mr_keyed_emit emit, bool windowed);
+                                    enum mr_keyed_emit emit, struct mr_keyed_kind kind);
 void mr_keyed_need(const struct mr_op_plan *p, const struct mr_keyed_plan *plan, bool *in_need);
 
 struct mr_keyed {
@@ -122,6 +128,7 @@ struct mr_keyed {
   uint64_t (*pass)[MR_BATCH_WORDS]; /* by fold: rows that its filter lets through */
   bool *done;                       /* by inner expression: evaluated for this view */
   const int64_t *et;                /* of the batch; NULL: rows have no event time */
+  uint64_t seq;                     /* of the arrival of the batch's first row */
   uint64_t sel[MR_BATCH_WORDS];     /* rows of the view that are still to be added */
   uint32_t sel_cnt;
   uint64_t err[MR_BATCH_WORDS]; /* rows that are error values or found no room */
@@ -159,6 +166,8 @@ void mr_keyed_end(struct mr_keyed *k, struct mr_op_ctx *ctx, const struct mr_vie
 
 /* Brings what was counted beside the tables into them: before a table is read or dropped. */
 void mr_keyed_flush(struct mr_keyed *k, struct mr_op_ctx *ctx);
+/* Stops the graph when merging rows found no room. */
+void mr_keyed_check_room(struct mr_keyed *k, struct mr_op_ctx *ctx);
 /* Stops the graph when the table is larger than emit: complete writes out. After mr_keyed_flush. */
 void mr_keyed_check_complete(struct mr_keyed *k, struct mr_op_ctx *ctx);
 

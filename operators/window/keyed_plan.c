@@ -12,6 +12,7 @@ struct maker {
   struct mr_op_plan *p;
   const struct mr_keyed_conf *conf;
   struct mr_keyed_plan *plan;
+  struct mr_keyed_kind kind;
   struct mr_opt_exprs select;
   struct mr_ast **asts;          /* by output expression */
   struct mr_op_member **members; /* by output expression: its columns, */
@@ -173,7 +174,8 @@ static int make_folds(struct maker *m) {
   }
   for (uint32_t c = 0; c < cnt; c++)
     if (make_call(m, c)) rc = MR_ERR_CONF;
-  if (!rc) mr_folds_init(&plan->folds, p->arena, mr_row_before(&plan->keys));
+  plan->folds.merges = m->kind.merges;
+  if (!rc) mr_folds_init(&plan->folds, p->arena, mr_row_before(&plan->keys) + m->kind.extra_sz);
   return rc;
 }
 
@@ -299,11 +301,12 @@ static int make_output(struct maker *m) {
 }
 
 struct mr_keyed_plan *mr_keyed_plan(struct mr_op_plan *p, const struct mr_keyed_conf *conf,
-                                    enum mr_keyed_emit emit, bool windowed) {
-  struct maker m = {.p = p, .conf = conf, .plan = MR_NEW(p->arena, struct mr_keyed_plan, 1)};
+                                    enum mr_keyed_emit emit, struct mr_keyed_kind kind) {
+  struct maker m = {
+      .p = p, .conf = conf, .plan = MR_NEW(p->arena, struct mr_keyed_plan, 1), .kind = kind};
   struct mr_keyed_plan *plan = m.plan;
-  plan->windowed = windowed;
-  plan->first_key = windowed ? 2 : 0;
+  plan->windowed = kind.windowed;
+  plan->first_key = kind.windowed ? 2 : 0;
   plan->max_state = conf->max_state;
   plan->max_keys = (uint64_t)conf->max_keys;
   plan->dead_letter = conf->on_full == MR_ON_FULL_DEAD_LETTER;

@@ -23,10 +23,9 @@ static void find_used(struct mr_output *o) {
 }
 
 int mr_output_init(struct mr_output *o, struct mr_op_ctx *ctx, const struct mr_keyed_plan *plan,
-                   int64_t window_us, struct mr_error *err) {
+                   struct mr_error *err) {
   uint32_t cnt = plan->inner->cnt;
   o->plan = plan;
-  o->window_us = window_us;
   o->frontier_us = o->frontier_end_us = MR_TIME_NONE;
   o->need = ctx->node->outs[MR_OUT_MAIN].need;
   o->inner = MR_NEW(ctx->arena, struct mr_output_col, cnt + 1);
@@ -62,11 +61,8 @@ void mr_output_because(struct mr_output *o, struct mr_op_ctx *ctx, const struct 
 /* ---- inner rows ---- */
 
 static void fill_times(struct mr_output *o, uint32_t n) {
-  int64_t *start = o->inner[0].data, *end = o->inner[1].data;
-  for (uint32_t i = 0; i < n; i++) {
-    start[i] = o->start_us[o->pos + i];
-    end[i] = start[i] + o->window_us;
-  }
+  memcpy(o->inner[0].data, o->start_us + o->pos, n * sizeof *o->start_us);
+  memcpy(o->inner[1].data, o->end_us + o->pos, n * sizeof *o->end_us);
 }
 
 static void fill_keys(struct mr_output *o, uint32_t n) {
@@ -153,6 +149,7 @@ static int describe(const struct mr_output *o, uint32_t row, char *text, size_t 
 static void take_out(struct mr_output *o, uint32_t at) {
   memmove(o->rows + at, o->rows + at + 1, (o->cnt - at - 1) * sizeof *o->rows);
   memmove(o->start_us + at, o->start_us + at + 1, (o->cnt - at - 1) * sizeof *o->start_us);
+  memmove(o->end_us + at, o->end_us + at + 1, (o->cnt - at - 1) * sizeof *o->end_us);
   o->cnt--;
 }
 
@@ -268,7 +265,7 @@ static void set_head(struct mr_output *o, struct mr_op_ctx *ctx, struct mr_batch
   int64_t *to = pool->col_data_off[et] ? mr_pool_column(pool, b, (uint32_t)et) : NULL;
   int64_t lo = INT64_MAX, hi = INT64_MIN;
   for (uint32_t i = 0; i < n; i++) {
-    int64_t us = o->start_us[o->pos + i] + o->window_us - 1;
+    int64_t us = o->end_us[o->pos + i] - 1;
     lo = us < lo ? us : lo;
     hi = us > hi ? us : hi;
     if (to) to[i] = us;
@@ -280,7 +277,7 @@ static void set_head(struct mr_output *o, struct mr_op_ctx *ctx, struct mr_batch
 static void refill(struct mr_output *o, struct mr_op_ctx *ctx, mr_output_more_fn more) {
   if (o->pos < o->cnt) return;
   o->pos = 0;
-  o->cnt = more(ctx, o->rows, o->start_us, MR_BATCH_ROWS);
+  o->cnt = more(ctx, o->rows, o->start_us, o->end_us, MR_BATCH_ROWS);
 }
 
 /* Fills a batch with rows that wait, from want down to what its heap holds. Sets *batch to NULL

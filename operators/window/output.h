@@ -21,10 +21,9 @@ struct mr_output {
   struct mr_col *cols; /* the same as columns of a view */
   struct mr_vec *vecs; /* by select */
   const bool *need;    /* by output column */
-  int64_t window_us;   /* length of a window; windowed only */
 
-  struct mr_row *rows[MR_BATCH_ROWS]; /* waiting: from pos to cnt */
-  int64_t start_us[MR_BATCH_ROWS];
+  struct mr_row *rows[MR_BATCH_ROWS];                     /* waiting: from pos to cnt */
+  int64_t start_us[MR_BATCH_ROWS], end_us[MR_BATCH_ROWS]; /* of their windows */
   uint32_t pos, cnt;
   uint64_t err[MR_BATCH_WORDS]; /* rows in error, from pos on */
 
@@ -37,11 +36,12 @@ struct mr_output {
 };
 
 int mr_output_init(struct mr_output *o, struct mr_op_ctx *ctx, const struct mr_keyed_plan *plan,
-                   int64_t window_us, struct mr_error *err);
+                   struct mr_error *err);
 
-/* Asks for more rows: fills rows and start_us up to max, returns how many; 0: there are no more. */
+/* Asks for more rows, when those before are written: fills rows and the times of their windows up
+ * to max, returns how many; 0: there are no more. */
 typedef uint32_t (*mr_output_more_fn)(struct mr_op_ctx *ctx, struct mr_row **rows,
-                                      int64_t *start_us, uint32_t max);
+                                      int64_t *start_us, int64_t *end_us, uint32_t max);
 
 /* Emits one batch, if there are rows, and says whether there may be more. To be called once per
  * drain. */

@@ -31,10 +31,6 @@ static void rank_codes(struct mr_fold *f, struct mr_arena *arena) {
   f->by_rank = by_rank;
 }
 
-static bool is_small(const struct mr_fold *f) {
-  return f->phys == MR_PHYS_CODE || f->phys == MR_PHYS_BIT;
-}
-
 static uint32_t state_sz(const struct mr_fold *f) {
   switch (f->func) {
   case MR_FOLD_COUNT: return 8;
@@ -50,7 +46,7 @@ static uint32_t state_sz(const struct mr_fold *f) {
   case MR_FOLD_STDDEV_POP:
   case MR_FOLD_VARIANCE:
   case MR_FOLD_VAR_POP: return sizeof(struct mr_fold_spread);
-  default: return is_small(f) ? MR_FOLD_CODES_WORDS * 8 : sizeof(struct mr_fold_chain);
+  default: return mr_fold_is_small(f) ? MR_FOLD_CODES_WORDS * 8 : sizeof(struct mr_fold_chain);
   }
 }
 
@@ -95,9 +91,10 @@ void mr_folds_init(struct mr_folds *folds, struct mr_arena *arena, uint32_t befo
     f->bit = needs_bit(f) ? folds->bit_cnt++ : NO_BIT;
     bool ordered = f->func == MR_FOLD_MIN || f->func == MR_FOLD_MAX;
     if (f->has_arg && f->arg.codes && ordered) rank_codes(f, arena);
-    bool chain = f->func >= MR_FOLD_SET && f->func <= MR_FOLD_HLL && !is_small(f);
+    bool chain = f->func >= MR_FOLD_SET && f->func <= MR_FOLD_HLL && !mr_fold_is_small(f);
     bool text = f->phys == MR_PHYS_STR && f->func >= MR_FOLD_MIN && f->func <= MR_FOLD_LAST;
     folds->grows |= f->func == MR_FOLD_LIST || chain || text;
+    f->ordered = folds->merges && f->func == MR_FOLD_LIST;
   }
   uint32_t off = folds->bits_off + (folds->bit_cnt + 63) / 64 * 8;
   for (uint32_t i = 0; i < folds->cnt; i++) {
@@ -153,19 +150,6 @@ static inline int64_t int_of(const struct mr_fold *f, const struct mr_fold_in *i
   }
 }
 
-static void add_sum(struct mr_fold_sum *s, int64_t v) {
-  uint64_t lo = s->lo + (uint64_t)v;
-  s->hi += (v >> 63) + (lo < s->lo);
-  s->lo = lo;
-}
-
-static void add_double(struct mr_fold_sum *s, double v) {
-  double sum;
-  memcpy(&sum, &s->lo, sizeof sum);
-  sum += v;
-  memcpy(&s->lo, &sum, sizeof sum);
-}
-
 static void add_sums(const struct adder *a) {
   const double *d = a->in->data;
   if (a->f->is_double) {
@@ -173,7 +157,7 @@ static void add_sums(const struct adder *a) {
     return;
   }
   for (uint32_t i = 0; i < a->cnt; i++)
-    add_sum(AT(i, struct mr_fold_sum), int_of(a->f, a->in, a->rows[i]));
+    mr_fold_add_sum(AT(i, struct mr_fold_sum), int_of(a->f, a->in, a->rows[i]));
 }
 
 static void add_avgs(const struct adder *a) {
@@ -181,9 +165,9 @@ static void add_avgs(const struct adder *a) {
   for (uint32_t i = 0; i < a->cnt; i++) {
     struct mr_fold_avg *avg = AT(i, struct mr_fold_avg);
     if (a->f->is_double)
-      add_double(&avg->sum, d[a->rows[i]]);
+      mr_fold_add_double(&avg->sum, d[a->rows[i]]);
     else
-      add_sum(&avg->sum, int_of(a->f, a->in, a->rows[i]));
+      mr_fold_add_sum(&avg->sum, int_of(a->f, a->in, a->rows[i]));
     avg->cnt++;
   }
 }
@@ -227,15 +211,14 @@ static void add_max(const struct adder *a) {
 
 /* ---- strings ---- */
 
-/* Puts a copy of v in the place of *to, whose slot goes back when it has one. */
-static void replace_str(const struct adder *a, const struct mr_str *v, bool had,
-                        struct mr_str *to) {
+void mr_fold_replace_str(struct mr_space *space, struct mr_table *table, const struct mr_str *v,
+                         bool had, struct mr_str *to) {
   struct mr_str copy;
-  if (!mr_slots_str(&a->space->store, &a->table->slots, a->space->base, v, &copy)) {
-    a->space->full = true;
+  if (!mr_slots_str(&space->store, &table->slots, space->base, v, &copy)) {
+    space->full = true;
     return;
   }
-  if (had) mr_slots_str_give(&a->space->store, &a->table->slots, to);
+  if (had) mr_slots_str_give(&space->store, &table->slots, to);
   *to = copy;
 }
 
@@ -253,18 +236,12 @@ static void add_str_minmax(const struct adder *a) {
     struct mr_str *to = AT(i, struct mr_str);
     bool had = test_and_set(a, i);
     int order = had ? mr_str_compare(v, to, a->space->base) : 0;
-    if (!had || (a->f->func == MR_FOLD_MIN ? order < 0 : order > 0)) replace_str(a, v, had, to);
+    if (!had || (a->f->func == MR_FOLD_MIN ? order < 0 : order > 0))
+      mr_fold_replace_str(a->space, a->table, v, had, to);
   }
 }
 
 /* ---- first, last ---- */
-
-static bool goes_first(int64_t et, uint32_t partition, const struct mr_fold_pick *p) {
-  return et < p->et || (et == p->et && partition < p->partition);
-}
-static bool goes_last(int64_t et, uint32_t partition, const struct mr_fold_pick *p) {
-  return et > p->et || (et == p->et && partition >= p->partition);
-}
 
 static void add_picks(const struct adder *a) {
   for (uint32_t i = 0; i < a->cnt && !a->space->full; i++) {
@@ -273,11 +250,12 @@ static void add_picks(const struct adder *a) {
     uint32_t partition = a->batch->et ? a->batch->partition : 0;
     struct mr_fold_pick *p = AT(i, struct mr_fold_pick);
     bool had = test_and_set(a, i);
-    if (had && !(a->f->func == MR_FOLD_FIRST ? goes_first : goes_last)(et, partition, p)) continue;
+    if (had && !mr_fold_goes(a->f, et, partition, p)) continue;
     p->et = et;
     p->partition = partition;
     if (a->f->phys == MR_PHYS_STR)
-      replace_str(a, (const struct mr_str *)a->in->data + row, had, &p->value.s);
+      mr_fold_replace_str(a->space, a->table, (const struct mr_str *)a->in->data + row, had,
+                          &p->value.s);
     else if (a->f->is_double)
       p->value.d = ((const double *)a->in->data)[row];
     else
@@ -285,71 +263,7 @@ static void add_picks(const struct adder *a) {
   }
 }
 
-/* ---- lists ---- */
-
-#define PIECE_FIRST_SZ 64u
-#define PIECE_SZ       4096u
-
-static struct mr_fold_piece *piece_at(const struct adder *a, uint32_t ref) {
-  return mr_store_at(&a->space->store, ref);
-}
-
-/* Pieces double from 64 bytes to 4 KiB. */
-static bool add_piece(const struct adder *a, struct mr_fold_chain *c) {
-  uint32_t elem = mr_fold_elem_sz(a->f), sz = PIECE_FIRST_SZ;
-  if (c->last) {
-    sz = (piece_at(a, c->last)->cap * elem + (uint32_t)sizeof(struct mr_fold_piece)) * 2;
-    if (sz > PIECE_SZ) sz = PIECE_SZ;
-  }
-  uint32_t ref = mr_slots_take(&a->space->store, &a->table->slots, sz);
-  if (!ref) return false;
-  uint32_t cap = (sz - (uint32_t)sizeof(struct mr_fold_piece)) / elem;
-  *piece_at(a, ref) = (struct mr_fold_piece){.cap = cap};
-  if (c->last)
-    piece_at(a, c->last)->next = ref;
-  else
-    c->first = ref;
-  c->last = ref;
-  c->room = cap;
-  return true;
-}
-
-static bool put_elem(const struct adder *a, uint32_t row, void *to) {
-  switch (a->f->phys) {
-  case MR_PHYS_STR:
-    return mr_slots_str(&a->space->store, &a->table->slots, a->space->base,
-                        (const struct mr_str *)a->in->data + row, to);
-  case MR_PHYS_W8: memcpy(to, (const int64_t *)a->in->data + row, 8); return true;
-  case MR_PHYS_CODE: *(uint8_t *)to = ((const uint8_t *)a->in->data)[row]; return true;
-  default: *(uint8_t *)to = mr_bit_get(a->in->data, row); return true;
-  }
-}
-
-static void add_lists(const struct adder *a) {
-  uint32_t elem = mr_fold_elem_sz(a->f);
-  for (uint32_t i = 0; i < a->cnt; i++) {
-    struct mr_fold_chain *c = AT(i, struct mr_fold_chain);
-    if (c->cnt == UINT32_MAX || (!c->room && !add_piece(a, c))) {
-      a->space->full = true;
-      return;
-    }
-    struct mr_fold_piece *p = piece_at(a, c->last);
-    if (!put_elem(a, a->rows[i], (uint8_t *)(p + 1) + (size_t)p->cnt * elem)) {
-      a->space->full = true;
-      return;
-    }
-    p->cnt++;
-    c->cnt++;
-    c->room--;
-  }
-}
-
-/* ---- sets ---- */
-
-static bool same_value(const struct adder *a, const union mr_fold_value *x,
-                       const union mr_fold_value *y) {
-  return a->f->phys == MR_PHYS_STR ? mr_str_equal(&x->s, &y->s, a->space->base) : x->i == y->i;
-}
+/* ---- lists and sets ---- */
 
 /* The value in its one form: -0 as 0, one NaN. */
 static union mr_fold_value value_of(const struct adder *a, uint32_t row) {
@@ -365,60 +279,45 @@ static union mr_fold_value value_of(const struct adder *a, uint32_t row) {
   return v;
 }
 
-static uint32_t member_tag(const struct adder *a, uint32_t owner, const union mr_fold_value *v) {
-  uint64_t h = (uint64_t)v->i;
-  if (a->f->phys == MR_PHYS_STR) h = mr_hash_bytes(mr_str_data(&v->s, a->space->base), v->s.len);
-  h = mr_hash_combine(mr_hash_u64((uint64_t)owner << 16 | a->idx), h);
-  return mr_index_tag(h);
+static struct mr_fold_place place_of(const struct adder *a) {
+  return (struct mr_fold_place){a->space, a->table, a->f, a->idx};
 }
 
-static bool is_member(const struct adder *a, uint32_t ref, uint32_t owner,
-                      const union mr_fold_value *v) {
-  const struct mr_fold_member *m = mr_store_at(&a->space->store, ref);
-  return m->owner == owner && m->fold == a->idx && same_value(a, &m->value, v);
+/* As it is to come out: doubles as they came. */
+static union mr_fold_value elem_of(const struct adder *a, uint32_t row) {
+  union mr_fold_value v = {.s = {0}};
+  switch (a->f->phys) {
+  case MR_PHYS_STR: v.s = ((const struct mr_str *)a->in->data)[row]; break;
+  case MR_PHYS_W8: v.i = ((const int64_t *)a->in->data)[row]; break;
+  case MR_PHYS_CODE: v.i = ((const uint8_t *)a->in->data)[row]; break;
+  default: v.i = mr_bit_get(a->in->data, row);
+  }
+  return v;
 }
 
-static bool has_member(const struct adder *a, uint32_t tag, uint32_t owner,
-                       const union mr_fold_value *v) {
-  if (!a->table->members.cnt) return false;
-  struct mr_index_look look = mr_index_look(&a->space->store, &a->table->members);
-  uint32_t ref;
-  MR_INDEX_EACH(&look, tag, ref, is_member(a, ref, owner, v));
-  return ref != 0;
-}
-
-static bool add_member(const struct adder *a, struct mr_fold_chain *c, uint32_t owner,
-                       const union mr_fold_value *v) {
-  struct mr_store *store = &a->space->store;
-  uint32_t tag = member_tag(a, owner, v);
-  if (has_member(a, tag, owner, v)) return true;
-  uint32_t ref = mr_slots_take(store, &a->table->slots, sizeof(struct mr_fold_member));
-  if (!ref) return false;
-  struct mr_fold_member *m = mr_store_at(store, ref);
-  *m = (struct mr_fold_member){.owner = owner, .fold = a->idx, .value = *v};
-  if (a->f->phys == MR_PHYS_STR &&
-      !mr_slots_str(store, &a->table->slots, a->space->base, &v->s, &m->value.s))
-    return false;
-  if (!mr_index_add(store, &a->table->members, tag, ref)) return false;
-  if (c->last)
-    ((struct mr_fold_member *)mr_store_at(store, c->last))->next = ref;
-  else
-    c->first = ref;
-  c->last = ref;
-  c->cnt++;
-  return true;
+static void add_lists(const struct adder *a) {
+  struct mr_fold_place place = place_of(a);
+  for (uint32_t i = 0; i < a->cnt; i++) {
+    uint32_t row = a->rows[i];
+    union mr_fold_value v = elem_of(a, row);
+    struct mr_fold_order order = {a->batch->et ? a->batch->et[row] : 0, a->batch->seq + row};
+    if (mr_fold_list_add(&place, AT(i, struct mr_fold_chain), &v, &order)) continue;
+    a->space->full = true;
+    return;
+  }
 }
 
 static void add_sets(const struct adder *a) {
+  struct mr_fold_place place = place_of(a);
   for (uint32_t i = 0; i < a->cnt; i++) {
     uint32_t row = a->rows[i];
-    if (is_small(a->f)) {
+    if (mr_fold_is_small(a->f)) {
       mr_bit_set(AT(i, uint64_t), (uint32_t)int_of(a->f, a->in, row));
       continue;
     }
     union mr_fold_value v = value_of(a, row);
     uint32_t owner = mr_store_ref(&a->space->store, a->state[i]);
-    if (add_member(a, AT(i, struct mr_fold_chain), owner, &v)) continue;
+    if (mr_fold_set_add(&place, AT(i, struct mr_fold_chain), owner, &v)) continue;
     a->space->full = true;
     return;
   }
@@ -543,9 +442,9 @@ add_set(const struct mr_folds *folds, const int64_t *values, const uint16_t *row
   for (uint32_t i = 0; i < cnt; i++) {
     int64_t v = values[rows[i]];
     if (HAS(MR_FOLD_COUNT)) ++*PLACE(uint64_t, MR_FOLD_COUNT);
-    if (HAS(MR_FOLD_SUM)) add_sum(PLACE(struct mr_fold_sum, MR_FOLD_SUM), v);
+    if (HAS(MR_FOLD_SUM)) mr_fold_add_sum(PLACE(struct mr_fold_sum, MR_FOLD_SUM), v);
     if (HAS(MR_FOLD_AVG)) {
-      add_sum(&PLACE(struct mr_fold_avg, MR_FOLD_AVG)->sum, v);
+      mr_fold_add_sum(&PLACE(struct mr_fold_avg, MR_FOLD_AVG)->sum, v);
       PLACE(struct mr_fold_avg, MR_FOLD_AVG)->cnt++;
     }
     if (HAS(MR_FOLD_MIN)) {

@@ -56,6 +56,7 @@ struct mr_fold {
   /* set by mr_folds_init */
   enum mr_phys phys;
   bool is_double;
+  bool ordered;         /* lists: elements know when they came */
   uint32_t off;         /* in the row */
   uint32_t bit;         /* of the row's bits: it has a value; UINT32_MAX: always */
   const uint16_t *rank; /* enum: by code, from 1 */
@@ -68,7 +69,8 @@ struct mr_folds {
   uint32_t row_sz;   /* bytes of a row */
   uint32_t bits_off; /* of the row's bits */
   uint32_t bit_cnt;
-  bool grows; /* rows of keys that are there may take more memory */
+  bool grows;  /* rows of keys that are there may take more memory */
+  bool merges; /* set before mr_folds_init: rows will be merged (mr_folds_merge) */
   /* The common sets, added in one pass: count(*), sum, avg, min, max of one integer column, each at
    * most once. */
   uint32_t fused_set;    /* bits of enum mr_fold_func; 0: not so */
@@ -85,6 +87,7 @@ struct mr_fold_batch {
   const struct mr_fold_in *ins; /* by fold */
   const int64_t *et;            /* event time by row; NULL: none */
   uint32_t partition;
+  uint64_t seq; /* of the first row's arrival; goes up by one a row */
 };
 
 /* Sets what depends on types, and where each lies in a row that begins with `before` bytes. The
@@ -97,6 +100,16 @@ void mr_folds_clear(const struct mr_folds *folds, struct mr_row *row);
  * then not right. */
 void mr_folds_add(struct mr_space *space, struct mr_table *table, const struct mr_fold_batch *batch,
                   const uint16_t *rows, struct mr_row *const *state, uint32_t cnt);
+
+/* Adds what from[i] holds to to[i], a row of `table`; from[i] is another row, of any table of the
+ * space, and stays as it is. by_time: merged lists are by event time, then arrival, from now on;
+ * else by arrival. Sets space->full when there is no room. folds->merges must be set. */
+void mr_folds_merge(struct mr_space *space, struct mr_table *table, struct mr_row *const *to,
+                    struct mr_row *const *from, uint32_t cnt, bool by_time);
+/* Makes *to, in memory of space->row_sz bytes, a row of `table` with the key and aggregates of
+ * `from`. The bytes of the key's strings stay those of from. */
+void mr_folds_copy(struct mr_space *space, struct mr_table *table, struct mr_row *to,
+                   struct mr_row *from);
 
 /* A result column: both buffers have room for MR_BATCH_ROWS rows and are fully written up to cnt;
  * err has the rows whose sum is beyond 64 bits (the value is then zero). */

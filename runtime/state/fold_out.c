@@ -140,12 +140,8 @@ static void read_values(const struct reader *r) {
 
 /* ---- lists ---- */
 
-static bool is_bitmap(const struct mr_fold *f) {
-  return f->func >= MR_FOLD_SET && (f->phys == MR_PHYS_CODE || f->phys == MR_PHYS_BIT);
-}
-
 static uint32_t members_of(const struct reader *r, uint32_t i) {
-  if (is_bitmap(r->f)) return mr_bitmap_count(AT(i, uint64_t), MR_FOLD_CODES_WORDS);
+  if (mr_fold_is_bitmap(r->f)) return mr_bitmap_count(AT(i, uint64_t), MR_FOLD_CODES_WORDS);
   return AT(i, struct mr_fold_chain)->cnt;
 }
 
@@ -161,15 +157,15 @@ static bool copy_elem(const struct reader *r, const void *from, uint8_t *to, uin
 }
 
 static bool copy_list(const struct reader *r, const struct mr_fold_chain *c, uint8_t *to) {
-  uint32_t elem = mr_fold_elem_sz(r->f);
+  uint32_t elem = mr_fold_elem_sz(r->f), step = mr_fold_stored_sz(r->f);
   for (uint32_t ref = c->first; ref;) {
     const struct mr_fold_piece *p = mr_store_at(&r->space->store, ref);
-    const uint8_t *from = (const uint8_t *)(p + 1);
-    if (r->f->phys != MR_PHYS_STR) {
+    const uint8_t *from = (const uint8_t *)(p + 1) + mr_fold_stored_off(r->f);
+    if (r->f->phys != MR_PHYS_STR && step == elem) {
       memcpy(to, from, (size_t)p->cnt * elem);
     } else {
       for (uint32_t k = 0; k < p->cnt; k++)
-        if (!copy_elem(r, from + (size_t)k * elem, to + (size_t)k * elem, elem)) return false;
+        if (!copy_elem(r, from + (size_t)k * step, to + (size_t)k * elem, elem)) return false;
     }
     to += (size_t)p->cnt * elem;
     ref = p->next;
@@ -179,7 +175,7 @@ static bool copy_list(const struct reader *r, const struct mr_fold_chain *c, uin
 
 static bool copy_set(const struct reader *r, uint32_t i, uint8_t *to) {
   uint32_t elem = mr_fold_elem_sz(r->f);
-  if (is_bitmap(r->f)) {
+  if (mr_fold_is_bitmap(r->f)) {
     MR_BITMAP_EACH(AT(i, uint64_t), MR_FOLD_CODES_WORDS, code) *to++ = (uint8_t)code;
     return true;
   }

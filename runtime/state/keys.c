@@ -153,6 +153,16 @@ void mr_keys_of_number(const struct mr_keys *keys, uint32_t number, uint64_t *ke
   }
 }
 
+uint32_t mr_keys_number(const struct mr_keys *keys, const uint64_t *key) {
+  uint32_t number = 0;
+  for (uint32_t k = 0; k < keys->cnt; k++) {
+    const struct mr_key_col *c = &keys->cols[k];
+    bool null = c->nullable && key[0] >> k & 1;
+    number += (null ? c->radix - 1 : (uint32_t)(key[c->word] >> 8 * c->byte & 255)) * c->mul;
+  }
+  return number;
+}
+
 /* ---- packed ---- */
 
 static uint64_t double_bits(double v) {

@@ -74,6 +74,8 @@ void mr_keys_pack(struct mr_key_batch *batch);
 uint32_t mr_keys_tag(const struct mr_keys *keys, const uint8_t *base, const uint64_t *key);
 /* The words of a dense key. */
 void mr_keys_of_number(const struct mr_keys *keys, uint32_t number, uint64_t *key);
+/* The number of a dense key. */
+uint32_t mr_keys_number(const struct mr_keys *keys, const uint64_t *key);
 /* The words of a key of one 8-byte column; null: it is NULL. */
 static inline void mr_keys_of_w8(const struct mr_keys *keys, uint64_t value, bool null,
                                  uint64_t *key) {

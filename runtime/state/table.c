@@ -171,7 +171,7 @@ struct mr_row *mr_table_number(struct mr_space *space, struct mr_table *table, u
 
 /* ---- by hash ---- */
 
-static struct mr_row *probe(struct mr_space *space, const struct mr_table *t, uint32_t tag,
+static struct mr_row *probe(const struct mr_space *space, const struct mr_table *t, uint32_t tag,
                             const uint64_t *key) {
   if (!t->index.cnt) return NULL;
   struct mr_index_look look = mr_index_look(&space->store, &t->index);
@@ -447,6 +447,70 @@ uint32_t mr_table_find(struct mr_space *space, struct mr_table *table, struct mr
   return find_hash(space, table, batch, rows, cnt, out);
 }
 
+/* ---- by the keys of other rows ---- */
+
+void mr_row_keys_init(struct mr_row_keys *keys, struct mr_arena *arena, const struct mr_keys *of) {
+  keys->words = MR_NEW(arena, uint64_t, (size_t)MR_BATCH_ROWS * of->words + 1);
+  keys->tags = MR_NEW(arena, uint32_t, MR_BATCH_ROWS);
+}
+
+void mr_row_keys_set(struct mr_row_keys *keys, const struct mr_space *space,
+                     struct mr_row *const *rows, uint32_t cnt) {
+  uint32_t words = space->keys->words;
+  bool one = words == 1 && space->keys->str_word == 1;
+  for (uint32_t i = 0; i < cnt; i++) {
+    memcpy(keys->words + (size_t)i * words, rows[i]->key, words * sizeof(uint64_t));
+    if (!space->keys->dense)
+      keys->tags[i] = one ? mr_index_tag(mr_hash_u64(rows[i]->key[0]))
+                          : mr_keys_tag(space->keys, space->base, rows[i]->key);
+  }
+}
+
+static uint32_t ref_of_key(const struct mr_space *space, const struct mr_table *t,
+                           const uint64_t *key) {
+  const struct mr_keys *keys = space->keys;
+  if (t->mode == MR_TABLE_ARRAY) return array_of(space, t)[mr_keys_number(keys, key)];
+  if (keys->nulls && key[0]) return t->null_ref;
+  uint64_t at = key[keys->words - 1] - (uint64_t)t->range_lo;
+  return t->array_ref && at < t->array_cap ? array_of(space, t)[at] : 0;
+}
+
+static void look_hashed(const struct mr_space *space, const struct mr_table *t,
+                        const struct mr_row_keys *keys, uint32_t cnt, struct mr_row **out) {
+  static const uint16_t in_order[FETCH_ROWS] = {
+      0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+      22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
+      44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
+  uint32_t words = space->keys->words;
+  bool far = t->row_cnt * (space->row_sz + 16u) > CACHE_SZ;
+  if (far) fetch_buckets(space, t, keys->tags, in_order, cnt);
+  for (uint32_t at = 0; at < cnt; at += FETCH_ROWS) {
+    uint32_t n = cnt - at < FETCH_ROWS ? cnt - at : FETCH_ROWS, next = at + n;
+    if (far) {
+      fetch_rows(space, t, keys->tags + at, in_order, n);
+      if (next < cnt) fetch_buckets(space, t, keys->tags + next, in_order, cnt - next);
+    }
+    for (uint32_t i = at; i < next; i++)
+      out[i] = probe(space, t, keys->tags[i], keys->words + (size_t)i * words);
+  }
+}
+
+void mr_table_look(const struct mr_space *space, const struct mr_table *table,
+                   const struct mr_row_keys *keys, uint32_t cnt, struct mr_row **out) {
+  if (!table->row_cnt) {
+    memset(out, 0, cnt * sizeof *out);
+    return;
+  }
+  if (table->mode == MR_TABLE_HASH) {
+    look_hashed(space, table, keys, cnt, out);
+    return;
+  }
+  for (uint32_t i = 0; i < cnt; i++) {
+    uint32_t ref = ref_of_key(space, table, keys->words + (size_t)i * space->keys->words);
+    out[i] = ref ? mr_row_at(space, ref) : NULL;
+  }
+}
+
 /* ---- changes ---- */
 
 void mr_table_touch(struct mr_space *space, struct mr_table *table, struct mr_row *const *rows,
@@ -461,6 +525,17 @@ void mr_table_touch(struct mr_space *space, struct mr_table *table, struct mr_ro
       table->dirty_first = ref;
     table->dirty_last = ref;
   }
+}
+
+uint32_t mr_table_changes(const struct mr_space *space, const struct mr_table *table, uint32_t *at,
+                          struct mr_row **out, uint32_t max) {
+  uint32_t n = 0;
+  if (!*at) *at = table->dirty_first ? table->dirty_first : MR_TABLE_DIRTY_LAST;
+  for (; n < max && *at != MR_TABLE_DIRTY_LAST; n++) {
+    out[n] = mr_row_at(space, *at);
+    *at = out[n]->dirty_next;
+  }
+  return n;
 }
 
 uint32_t mr_table_changed(const struct mr_space *space, struct mr_table *table, struct mr_row **out,

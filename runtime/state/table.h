@@ -6,7 +6,7 @@
  * never move, so a row is found by its reference; closing a window gives its blocks back, not its
  * keys one by one.
  *
- *   row: [next changed row][0] [key words] [bits: which aggregates have a value] [aggregates]
+ *   row: [next changed row][stamp] [key words] [bits: which aggregates have a value] [aggregates]
  *
  * How a key finds its row: by its number in an array where keys are dense; by its distance from the
  * smallest one in an array while a single 8-byte key stays in a small range; else by an index of
@@ -29,7 +29,7 @@ enum mr_table_mode { MR_TABLE_ARRAY, MR_TABLE_RANGE, MR_TABLE_HASH };
 struct mr_row { /* the beginning of every row */
   uint32_t
       dirty_next; /* 0: unchanged since it was last read; MR_TABLE_DIRTY_LAST: last of the list */
-  uint32_t zero;
+  uint32_t stamp; /* the reader's: which of its rounds has seen the row */
   uint64_t key[];
 };
 
@@ -93,6 +93,18 @@ void mr_table_drop(struct mr_space *space, uint32_t ref);
  * Returns how many are NULL. */
 uint32_t mr_table_find(struct mr_space *space, struct mr_table *table, struct mr_key_batch *batch,
                        const uint16_t *rows, uint32_t cnt, struct mr_row **out);
+/* Rows of state, of any table of the space, as keys to look for in another table. */
+struct mr_row_keys {
+  uint64_t *words; /* by row: keys->words each */
+  uint32_t *tags;
+};
+void mr_row_keys_init(struct mr_row_keys *keys, struct mr_arena *arena, const struct mr_keys *of);
+/* Takes the keys of cnt (up to MR_BATCH_ROWS) rows. */
+void mr_row_keys_set(struct mr_row_keys *keys, const struct mr_space *space,
+                     struct mr_row *const *rows, uint32_t cnt);
+/* The table's rows of those keys; NULL: it has none. */
+void mr_table_look(const struct mr_space *space, const struct mr_table *table,
+                   const struct mr_row_keys *keys, uint32_t cnt, struct mr_row **out);
 /* The row of a dense number, made if need be; NULL: no room. */
 struct mr_row *mr_table_number(struct mr_space *space, struct mr_table *table, uint32_t number);
 
@@ -108,6 +120,10 @@ struct mr_table_walk {
 /* Up to max rows into out; fewer: that was all. */
 uint32_t mr_table_next(const struct mr_space *space, const struct mr_table *table,
                        struct mr_table_walk *walk, struct mr_row **out, uint32_t max);
+/* Up to max changed rows, which stay on the list; *at is 0 at the start, and MR_TABLE_DIRTY_LAST
+ * when that was all. */
+uint32_t mr_table_changes(const struct mr_space *space, const struct mr_table *table, uint32_t *at,
+                          struct mr_row **out, uint32_t max);
 /* Takes up to max changed rows off the list. */
 uint32_t mr_table_changed(const struct mr_space *space, struct mr_table *table, struct mr_row **out,
                           uint32_t max);

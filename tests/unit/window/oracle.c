@@ -15,6 +15,7 @@ static const struct column columns[] = {
     {"nok", "count(*) FILTER (WHERE ok)"},
     {"sv", "sum(v)"},
     {"sd", "sum(d)"},
+    {"sdr", "round(sum(d) * 10)"},
     {"av", "avg(v)"},
     {"minv", "min(v)"},
     {"maxv", "max(v)"},
@@ -32,6 +33,7 @@ static const struct column columns[] = {
     {"vs", "collect_list(v)"},
     {"ns", "collect_list(name)"},
     {"set", "collect_set(v)"},
+    {"sset", "array_sort(collect_set(v))"},
     {"dn", "count(DISTINCT name)"},
     {"sdev", "round(stddev(d) * 1e6)"},
     {"vpop", "round(var_pop(v) * 1e6)"},
@@ -41,10 +43,23 @@ static const struct column columns[] = {
     {"twice", "count(*) + count(*)"},
 };
 
-static int64_t start_of(const struct query *q, int64_t ts) {
-  int64_t from = ts - q->offset_us, n = from / q->size_us;
-  if (from < 0 && n * q->size_us != from) n--;
-  return n * q->size_us + q->offset_us;
+static int64_t floor_to(int64_t ts, int64_t unit, int64_t offset) {
+  int64_t from = ts - offset, n = from / unit;
+  if (from < 0 && n * unit != from) n--;
+  return n * unit + offset;
+}
+
+/* The windows that a time is in, one after another from i = 0 on; false: there are no more. */
+static bool window_at(const struct query *q, int64_t ts, uint32_t i, int64_t *start, int64_t *end) {
+  if (q->step_us) {
+    *start = floor_to(ts, q->size_us, q->offset_us);
+    *end = floor_to(ts, q->step_us, *start) + (i + 1) * q->step_us;
+    return *end <= *start + q->size_us;
+  }
+  int64_t slide = q->slide_us ? q->slide_us : q->size_us;
+  *start = floor_to(ts, slide, q->offset_us) - i * slide;
+  *end = *start + q->size_us;
+  return *end > ts;
 }
 
 static bool same_key(const struct query *q, const struct row *a, const struct row *b) {
@@ -82,6 +97,23 @@ static void list_text(const char *name, const struct group *g, char *out) {
   sprintf(out + at, "]");
 }
 
+static int compare_ints(const void *a, const void *b) {
+  int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+  return (x > y) - (x < y);
+}
+
+static void sorted_set_text(const struct group *g, char *out) {
+  int64_t values[1024];
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < g->cnt && n < 1024; i++)
+    if (!g->rows[i].v_null && !is_repeat(g, i)) values[n++] = g->rows[i].v;
+  qsort(values, n, sizeof *values, compare_ints);
+  int at = sprintf(out, "[");
+  for (uint32_t i = 0; i < n; i++)
+    at += sprintf(out + at, "%s%lld", i ? "," : "", (long long)values[i]);
+  sprintf(out + at, "]");
+}
+
 /* From the sums of values and squares, which are whole: d is a tenth of an int, v an int. */
 static void spread_text(const char *name, const struct group *g, char *out) {
   __extension__ __int128 sum = 0, squares = 0, n = 0;
@@ -110,7 +142,7 @@ static uint32_t city_cnt(const struct group *g) {
 
 /* The value of a column over a group's rows, in their order of arrival. */
 /* tidy:long one line per column of the table above */
-static void value_text(const char *name, const struct query *q, const struct group *g, char *out) {
+static void value_text(const char *name, const struct group *g, char *out) {
   char buf[64];
   int64_t n = 0, nok = 0, sv = 0, minv = 0, maxv = 0, mint = INT64_MAX, maxt = INT64_MIN;
   double sd = 0, maxd = -INFINITY;
@@ -152,6 +184,8 @@ static void value_text(const char *name, const struct query *q, const struct gro
     int_text(out, !nv, sv);
   else if (!strcmp(name, "sd"))
     sprintf(out, "%.17g", sd);
+  else if (!strcmp(name, "sdr"))
+    sprintf(out, "%.17g", round(sd * 10));
   else if (!strcmp(name, "av"))
     nv ? sprintf(out, "%.17g", (double)sv / nv) : sprintf(out, "null");
   else if (!strcmp(name, "minv"))
@@ -181,6 +215,8 @@ static void value_text(const char *name, const struct query *q, const struct gro
   else if (!strcmp(name, "cs") || !strcmp(name, "vs") || !strcmp(name, "ns") ||
            !strcmp(name, "set"))
     list_text(name, g, out);
+  else if (!strcmp(name, "sset"))
+    sorted_set_text(g, out);
   else if (!strcmp(name, "dn") || !strcmp(name, "ad"))
     int_text(out, false, dn);
   else if (!strcmp(name, "sdev") || !strcmp(name, "vpop"))
@@ -188,7 +224,7 @@ static void value_text(const char *name, const struct query *q, const struct gro
   else if (!strcmp(name, "ac"))
     int_text(out, false, city_cnt(g));
   else if (!strcmp(name, "len"))
-    int_text(out, false, q->size_us);
+    int_text(out, false, g->end - g->start);
   else if (!strcmp(name, "twice"))
     int_text(out, false, 2 * n);
   else
@@ -200,8 +236,7 @@ static void group_line(const struct query *q, const struct group *g, struct line
   const struct row *r = &g->rows[0];
   int at = 0;
   if (q->size_us)
-    at = sprintf(line, "window_start=%lld window_end=%lld", (long long)g->start,
-                 (long long)(g->start + q->size_us));
+    at = sprintf(line, "window_start=%lld window_end=%lld", (long long)g->start, (long long)g->end);
   if (q->keys & KEY_CITY)
     at += sprintf(line + at, "%scity=%s", at ? " " : "", harness_cities[r->city]);
   if (q->keys & KEY_NAME) at += sprintf(line + at, "%sname=%s", at ? " " : "", r->name);
@@ -212,37 +247,52 @@ static void group_line(const struct query *q, const struct group *g, struct line
   if (q->keys & KEY_D) at += sprintf(line + at, "%sd=%.17g", at ? " " : "", r->d);
   strcpy(names, q->columns);
   for (char *c = strtok_r(names, " ", &save); c; c = strtok_r(NULL, " ", &save)) {
-    value_text(c, q, g, text);
+    value_text(c, g, text);
     at += sprintf(line + at, "%s%s=%s", at ? " " : "", c, text);
   }
   lines_add(to, "%s", line);
 }
 
-void oracle_add(struct oracle *o, const struct row *r) {
-  int64_t start = o->q->size_us ? start_of(o->q, r->ts) : 0;
+static void add_to(struct oracle *o, const struct row *r, int64_t start, int64_t end) {
   struct group *g = NULL;
   for (uint32_t i = o->group_cnt; i-- > 0 && !g;)
-    if (o->groups[i].start == start && same_key(o->q, &o->groups[i].rows[0], r)) g = &o->groups[i];
+    if (o->groups[i].start == start && o->groups[i].end == end &&
+        same_key(o->q, &o->groups[i].rows[0], r))
+      g = &o->groups[i];
   if (!g) {
     o->groups = realloc(o->groups, (o->group_cnt + 1) * sizeof *o->groups);
     g = &o->groups[o->group_cnt++];
-    *g = (struct group){.start = start};
+    *g = (struct group){.start = start, .end = end};
   }
   g->rows = realloc(g->rows, (g->cnt + 1) * sizeof *g->rows);
   g->rows[g->cnt++] = *r;
+}
+
+void oracle_add(struct oracle *o, const struct row *r) {
+  add_to(o, r, 0, 0);
   o->added_cnt++;
 }
 
 void oracle_row(struct oracle *o, const struct row *r, int64_t wm) {
-  if (o->q->pass && !o->q->pass(r))
+  if ((o->q->pass && !o->q->pass(r)) || r->ts == MR_TIME_NONE) {
     o->filtered_cnt++;
-  else if (r->ts == MR_TIME_NONE)
-    o->filtered_cnt++;
-  else if (start_of(o->q, r->ts) + o->q->size_us + o->lateness_us <= wm) {
-    o->late_cnt++;
-    lines_add(&o->late, "%06llu", (unsigned long long)r->id);
-  } else
-    oracle_add(o, r);
+    return;
+  }
+  int64_t start, end;
+  uint32_t missed = 0, in_time = 0;
+  for (uint32_t i = 0; window_at(o->q, r->ts, i, &start, &end); i++) {
+    if (end + o->lateness_us <= wm) {
+      missed++;
+      continue;
+    }
+    in_time++;
+    add_to(o, r, start, end);
+  }
+  o->added_cnt += in_time > 0;
+  o->partial_cnt += in_time && missed;
+  if (in_time) return;
+  o->late_cnt++;
+  lines_add(&o->late, "%06llu", (unsigned long long)r->id);
 }
 
 void oracle_lines(struct oracle *o) {
@@ -301,9 +351,15 @@ const char *query_yaml(const struct query *q, const char *more) {
   static char text[4000];
   char names[400], *save = NULL;
   int at = 0;
-  if (q->size_us)
-    at = sprintf(text, "window: { tumbling: %lldms, offset: %lldms }\n",
-                 (long long)(q->size_us / 1000), (long long)(q->offset_us / 1000));
+  long long size = q->size_us / 1000, offset = q->offset_us / 1000;
+  if (q->slide_us)
+    at = sprintf(text, "window: { hopping: %lldms, slide: %lldms, offset: %lldms }\n", size,
+                 (long long)(q->slide_us / 1000), offset);
+  else if (q->step_us)
+    at = sprintf(text, "window: { cumulating: %lldms, step: %lldms, offset: %lldms }\n", size,
+                 (long long)(q->step_us / 1000), offset);
+  else if (q->size_us)
+    at = sprintf(text, "window: { tumbling: %lldms, offset: %lldms }\n", size, offset);
   at += sprintf(text + at, "key: [%s]\n",
                 q->keys == 0                     ? ""
                 : q->keys == KEY_CITY            ? "city"

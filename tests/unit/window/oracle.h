@@ -20,10 +20,11 @@ struct query {
   int64_t size_us, offset_us; /* 0: no windows */
   const char *where;          /* or NULL; the second is the same in C */
   bool (*pass)(const struct row *r);
+  int64_t slide_us, step_us; /* hopping, cumulating */
 };
 
 struct group {
-  int64_t start;
+  int64_t start, end;
   struct row *rows;
   uint32_t cnt;
 };
@@ -32,7 +33,7 @@ struct oracle { /* zeroed but for the first two */
   const struct query *q;
   int64_t lateness_us;
   struct group *groups;
-  uint32_t group_cnt, late_cnt, filtered_cnt, added_cnt;
+  uint32_t group_cnt, late_cnt, partial_cnt, filtered_cnt, added_cnt;
   struct lines late, out;
 };
 

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "operators/window/shape.h"
+
+#include "graph/codes.h"
+#include "graph/compile.h"
+
+/* ---- options ---- */
+
+static const char *const emit_words[] = {"final", "update", "complete", NULL};
+static const char *const late_words[] = {"drop", "divert", NULL};
+static const char *const on_words[] = {"event_time", NULL};
+static const char *const on_later[] = {"processing_time", NULL};
+
+#define AT(member)    MR_OPT_AT(struct mr_window_conf, member)
+#define SHAPE(member) MR_OPT_AT(struct mr_window_shape, member)
+#define LENGTH        .min = 1000, .max = 3.2e15
+
+static const struct mr_opt shape_opts[] = {
+    {"tumbling", MR_OPT_DURATION_US, SHAPE(tumbling), .alt = 1, LENGTH,
+     .help = "windows of this length, one after another", .example = "5m"},
+    {"hopping", MR_OPT_DURATION_US, SHAPE(hopping), .alt = 2, LENGTH,
+     .help = "windows of this length, one begins every slide", .example = "5m"},
+    {"session", MR_OPT_DURATION_US, SHAPE(session), .alt = 3, LENGTH, .since = MR_OPT_LATER,
+     .help = "a window ends when nothing came for this time", .example = "30m"},
+    {"cumulating", MR_OPT_DURATION_US, SHAPE(cumulating), .alt = 4, LENGTH,
+     .help = "windows that begin together and grow by step up to this length", .example = "1d"},
+    {"slide", MR_OPT_DURATION_US, SHAPE(slide), .with = "hopping", LENGTH, .required = true,
+     .help = "time from one window's start to the next", .example = "1m"},
+    {"step", MR_OPT_DURATION_US, SHAPE(step), .with = "cumulating", LENGTH, .required = true,
+     .help = "time that a window is longer than the one before", .example = "1h"},
+    {"offset", MR_OPT_DURATION_US, SHAPE(offset), .def = "0s", .min = -3.2e15, .max = 3.2e15,
+     .help = "windows start at multiples of their length (hopping: of the slide) plus this"},
+    {"on", MR_OPT_ENUM, SHAPE(on), .def = "event_time", .words = on_words, .words_later = on_later,
+     .help = "the time that decides"},
+    MR_OPT_END};
+
+const struct mr_opt mr_window_opts[] = {
+    {"window", MR_OPT_UNION, AT(window), .sub = shape_opts,
+     .kind = MR_OPT_REF(struct mr_window_conf, window.kind), .required = true,
+     .help = "which windows", .example = "{ tumbling: 5m }"},
+    MR_KEYED_OPTS(struct mr_window_conf),
+    {"delay", MR_OPT_DURATION_US, AT(delay), .min = 0, .max = 3.2e15,
+     .given = MR_OPT_REF(struct mr_window_conf, delay_given),
+     .help =
+         "watermark delay of this node; without it the source's, or 0 behind a window or group"},
+    {"emit", MR_OPT_ENUM, AT(emit), .def = "final", .words = emit_words,
+     .help = "a row once, when its window closes; changed rows; or the whole table"},
+    {"allowed_lateness", MR_OPT_DURATION_US, AT(allowed_lateness), .def = "0s", .min = 0,
+     .max = 3.2e15, .help = "how long a closed window takes rows that correct it"},
+    {"late", MR_OPT_ENUM, AT(late), .words = late_words,
+     .help = "rows that are late: dropped, or sent to NODE.late; without it divert when something "
+             "reads NODE.late"},
+    MR_OPT_END};
+
+/* ---- plan ---- */
+
+static int wrong(struct mr_op_plan *p, const char *text) {
+  return mr_op_error(p, NULL, MR_CODE_OUT_OF_RANGE, "%s", text);
+}
+
+static int plan_slices(struct mr_op_plan *p, const struct mr_window_shape *shape,
+                       struct mr_slices *s) {
+  *s = (struct mr_slices){.size_us = shape->tumbling, .stride_us = shape->tumbling, .single = true};
+  if (shape->hopping) {
+    if (shape->slide > shape->hopping)
+      return wrong(p,
+                   "the slide is longer than the window, so rows between two windows would be in "
+                   "none; at most the window's length is possible");
+    *s = (struct mr_slices){.size_us = shape->hopping, .stride_us = shape->slide};
+    s->rest_us = shape->hopping % shape->slide;
+    s->single = shape->hopping == shape->slide;
+  }
+  if (shape->cumulating) {
+    if (shape->cumulating % shape->step)
+      return wrong(p, "the length of the longest window is not a multiple of the step");
+    *s = (struct mr_slices){
+        .size_us = shape->cumulating, .stride_us = shape->step, .cumulating = true};
+  }
+  s->offset_us = shape->offset % (s->cumulating ? s->size_us : s->stride_us);
+  return MR_OK;
+}
+
+int mr_window_plan(struct mr_op_plan *p) {
+  const struct mr_window_conf *conf = p->conf;
+  struct mr_window_data *data = MR_NEW(p->arena, struct mr_window_data, 1);
+  p->delay_us = conf->delay_given ? conf->delay : p->in_derived ? 0 : p->source_delay_us;
+  p->allowed_lateness_us = conf->allowed_lateness;
+  data->emit = (enum mr_keyed_emit)conf->emit;
+  int rc = plan_slices(p, &conf->window, &data->slices);
+  struct mr_keyed_kind kind = {.windowed = true, .merges = !data->slices.single};
+  data->keyed = mr_keyed_plan(p, &conf->keyed, data->emit, kind);
+  if (p->in->event_time < 0)
+    return mr_op_error(p, NULL, MR_CODE_UNKNOWN_COLUMN,
+                       "the rows of this input have no event time, so no window can be found for "
+                       "them: name it as event_time in the event");
+  if (!data->keyed || rc) return MR_ERR_CONF;
+  data->delay_us = p->delay_us;
+  data->lateness_us = p->allowed_lateness_us;
+  data->et = (uint32_t)p->in->event_time;
+  data->divert = conf->late == 1 || (conf->late < 0 && p->late_read);
+  p->outs[MR_WINDOW_OUT_LATE].schema = p->in;
+  p->data = data;
+  return MR_OK;
+}
+
+void mr_window_need(const struct mr_op_plan *p, const bool *const out_need[MR_OUTS_MAX],
+                    bool *in_need) {
+  const struct mr_window_data *data = p->data;
+  mr_keyed_need(p, data->keyed, in_need);
+  in_need[data->et] = true;
+  for (uint32_t c = 0; out_need[MR_WINDOW_OUT_LATE] && c < p->in->cnt; c++)
+    in_need[c] |= out_need[MR_WINDOW_OUT_LATE][c];
+}
