@@ -102,7 +102,7 @@ const char *mr_planner_nearest(const char *text, const char *const *names, uint3
 }
 
 /* Types that the vocabulary knows and this version does not have. */
-static const char *const later_types[] = {"topic", "kafka",   "dedup", "join", "top_n",
+static const char *const later_types[] = {"topic", "kafka",   "join",  "top_n",
                                           "sql",   "parquet", "table", "http"};
 
 static void report_type(struct mr_planner *pl, const struct mr_draft *d, struct mr_tree *at) {
