@@ -17,12 +17,11 @@
 
 /* ---- options ---- */
 
-static const char *const of_words[] = {
-    "city", "ysb", "transactions", "transactions_java", "ecommerce", "sensors", NULL};
-static const char *const of_later[] = {"nexmark", NULL};
+static const char *const of_words[] = {"city",      "ysb",     "transactions", "transactions_java",
+                                       "ecommerce", "sensors", "nexmark",      NULL};
 static const struct mr_gen_system *const systems[] = {
-    &mr_gen_city,      &mr_gen_ysb,    &mr_gen_transactions, &mr_gen_transactions_java,
-    &mr_gen_ecommerce, &mr_gen_sensors};
+    &mr_gen_city,      &mr_gen_ysb,     &mr_gen_transactions, &mr_gen_transactions_java,
+    &mr_gen_ecommerce, &mr_gen_sensors, &mr_gen_nexmark};
 _Static_assert(sizeof systems / sizeof *systems + 1 == sizeof of_words / sizeof *of_words,
                "a system for each word");
 static const char *const malformed_words[] = {"dead_letter", "json", "csv", NULL};
@@ -45,8 +44,7 @@ static const struct mr_opt late_opts[] = {
 #define REF(member) MR_OPT_REF(struct mr_gen_conf, member)
 
 static const struct mr_opt generate_opts[] = {
-    {"of", MR_OPT_ENUM, AT(of), .required = true, .words = of_words, .words_later = of_later,
-     .help = "which events"},
+    {"of", MR_OPT_ENUM, AT(of), .required = true, .words = of_words, .help = "which events"},
     {"rate", MR_OPT_RATE, AT(rate), .min = 1e-3, .max = 1e9, .given = REF(rate_given),
      .help = "rows planned per second; without it, as fast as it can"},
     {"after", MR_OPT_DURATION_NS, AT(after_ns), .def = "0s", .min = 0, .max = 1e18,

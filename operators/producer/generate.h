@@ -44,9 +44,11 @@ struct mr_gen_conf;
 struct mr_gen_block {
   const uint64_t *draws[MR_GEN_STREAMS]; /* number of each row's event in the streams that the
                                             system asked for */
-  uint32_t at, n;                        /* n at most MR_GEN_BLOCK */
-  uint8_t *heap;                         /* for long strings and lists, aligned to 8 */
-  uint32_t heap_sz;                      /* bytes there */
+  const uint64_t *events; /* numbers of the events of the batch's rows; NULL: first and those */
+  uint64_t first;         /* behind it, first being row `at` */
+  uint32_t at, n;         /* n at most MR_GEN_BLOCK */
+  uint8_t *heap;          /* for long strings and lists, aligned to 8 */
+  uint32_t heap_sz;       /* bytes there */
 };
 
 #define MR_GEN_FULL UINT32_MAX
@@ -75,7 +77,7 @@ struct mr_gen_system {
   int32_t time_of;
 };
 extern const struct mr_gen_system mr_gen_city, mr_gen_ysb, mr_gen_transactions,
-    mr_gen_transactions_java, mr_gen_sensors, mr_gen_ecommerce;
+    mr_gen_transactions_java, mr_gen_sensors, mr_gen_ecommerce, mr_gen_nexmark;
 
 /* What becomes of malformed rows: dead letters; rows with a broken line in the hidden column `raw`,
  * which sinks write as it is. */

@@ -137,10 +137,11 @@ static void fill_lines(struct mr_op_ctx *ctx, struct mr_gen *gen, struct mr_batc
 struct mr_batch *mr_gen_fill_batch(struct mr_op_ctx *ctx, struct mr_gen *gen, uint32_t n,
                                    const uint64_t *event) {
   struct mr_batch *b = mr_emit_open(ctx, MR_OUT_MAIN);
-  struct mr_gen_block block = {0};
+  struct mr_gen_block block = {.events = event};
   take_columns(ctx, gen, b);
   for (; block.at < n; block.at += MR_GEN_BLOCK) {
     block.n = n - block.at < MR_GEN_BLOCK ? n - block.at : MR_GEN_BLOCK;
+    block.first = gen->row + block.at;
     draw(gen, &block, event);
     fill_block(ctx, gen, b, &block);
   }
@@ -208,7 +209,8 @@ static bool kind_has(const struct mr_gen *gen, uint32_t col) {
 }
 
 uint32_t mr_gen_text(struct mr_gen *gen, uint64_t k, int64_t stamp_us, char *out) {
-  struct mr_gen_block block = {.n = 1, .heap = gen->scratch->heap, .heap_sz = SCRATCH_HEAP};
+  struct mr_gen_block block = {
+      .first = k, .n = 1, .heap = gen->scratch->heap, .heap_sz = SCRATCH_HEAP};
   struct mr_col cols[MR_GEN_COLS] = {0};
   bool heap = gen->heap;
   swap_columns(gen);
@@ -217,8 +219,11 @@ uint32_t mr_gen_text(struct mr_gen *gen, uint64_t k, int64_t stamp_us, char *out
     gen->draws[s][0] = mr_rng_at(gen->seeds[s], k);
     block.draws[s] = gen->draws[s];
   }
+  uint32_t streams = gen->streams;
+  gen->streams = (1u << MR_GEN_STREAMS) - 1;
   uint32_t used = gen->fill(gen, &block);
   MR_ASSERT(used <= SCRATCH_HEAP);
+  gen->streams = streams;
   int64_t *et = gen->cols[gen->schema->event_time];
   *et = stamp_us;
   mr_gen_put_times(gen, et, 1);

@@ -16,7 +16,7 @@ import millrace  # noqa: E402
 SEED = 20250820
 COUNT = 30_000
 START = 1755671700
-SYSTEMS = ["city", "ysb", "transactions", "transactions_java", "ecommerce", "sensors"]
+SYSTEMS = ["city", "ysb", "transactions", "transactions_java", "ecommerce", "sensors", "nexmark"]
 CLOCK = "2025-08-20T06:35:00Z,20ms"
 
 
@@ -384,6 +384,66 @@ class Sensors(Distribution):
         self.assertNotEqual(first, self.text)
         self.generate("sensors", "--rate", "50/s", count=5000, seed=SEED + 1)
         self.assertEqual([json.loads(t) for t in self.text.splitlines()], again)
+
+
+class Nexmark(Distribution):
+    def check_bids(self, bids):
+        """auction and bidder of a bid against the numbers of what was made before it."""
+        hot_auctions = hot_bidders = 0
+        for n, bid in bids:
+            person, auction = n // 50, n // 50 * 3 + 2
+            self.assertTrue(max(auction - 100, 0) <= bid["auction"] - 1000 <= auction + 10
+                            or bid["auction"] == auction // 100 * 100 + 1000)
+            self.assertTrue(max(person - 999, 0) <= bid["bidder"] - 1000 <= person + 10)
+            hot_auctions += bid["auction"] == auction // 100 * 100 + 1000
+            hot_bidders += bid["bidder"] == person // 100 * 100 + 1001
+        # half and three quarters, and few of the others that hit them too
+        self.assertTrue(0.48 < hot_auctions / len(bids) < 0.54, hot_auctions)
+        self.assertTrue(0.73 < hot_bidders / len(bids) < 0.80, hot_bidders)
+        self.assert_range("logarithm of a price", [math.log10(b["price"] / 100) for _, b in bids],
+                          0, 6)
+        channels = collections.Counter(b["channel"] for _, b in bids)
+        for name in ("Google", "Facebook", "Baidu", "Apple"):
+            self.assert_share(name, channels[name], len(bids), 1 / 8)
+        url = re.compile(r"https://www\.nexmark\.com/[a-z]{5}/[a-z]{5}/[a-z]{5}/item\.htm\?query=1"
+                         r"(&channel_id=\d+)?")
+        self.assertTrue(all(url.fullmatch(b["url"]) for _, b in bids))
+        cold = {b["channel"]: "channel_id" in b["url"] for _, b in bids if b["channel"][0] == "c"}
+        self.assert_share("channels with an id", sum(cold.values()), len(cold), 0.9)
+
+    def test_nexmark_has_the_proportions_and_references_of_the_benchmark(self):
+        rows = self.generate("nexmark")
+        kinds = {"person": ["id", "name", "email_address", "credit_card", "city", "state"],
+                 "auction": ["id", "item_name", "description", "initial_bid", "reserve", "expires",
+                             "seller", "category"],
+                 "bid": ["auction", "bidder", "price", "channel", "url"]}
+        of = {kind: [] for kind in kinds}
+        for n, row in enumerate(rows):
+            kind = "person" if n % 50 == 0 else "auction" if n % 50 <= 3 else "bid"
+            self.assertEqual(list(row), ["event_type", *kinds[kind], "date_time", "extra"])
+            self.assertEqual(row["event_type"], kind)
+            self.assertEqual(round(millrace.seconds(row["date_time"]) * 50), START * 50 + n)
+            of[kind].append((n, row))
+        self.assertEqual([len(of[k]) for k in kinds], [600, 1800, 27_600])
+        for kind in ("person", "auction"):
+            self.assertEqual([row["id"] for _, row in of[kind]],
+                             list(range(1000, 1000 + len(of[kind]))))
+        persons = [row for _, row in of["person"]]
+        self.assert_uniform("state", (p["state"] for p in persons),
+                            ["AZ", "CA", "ID", "OR", "WA", "WY"])
+        self.assertEqual(len({p["city"] for p in persons}), 10)
+        hot = 0
+        for n, row in of["auction"]:
+            person = n // 50
+            self.assertTrue(max(person - 999, 0) <= row["seller"] - 1000 <= person + 10)
+            hot += row["seller"] == person // 100 * 100 + 1000
+            self.assertGreater(row["reserve"], row["initial_bid"])
+            life = millrace.seconds(row["expires"]) - millrace.seconds(row["date_time"])
+            self.assertTrue(0 < life <= 2 * 0.02 * 5000 / 3 + 1e-5)
+        self.assertTrue(0.71 < hot / 1800 < 0.82, hot)
+        self.assert_uniform("category", (row["category"] for _, row in of["auction"]),
+                            range(10, 15))
+        self.check_bids(of["bid"])
 
 
 class Rates(Distribution):

@@ -7,7 +7,7 @@
 #include "cmd.h"
 #include "load.h"
 
-#define SYSTEMS "city, ysb, transactions, transactions_java, ecommerce or sensors"
+#define SYSTEMS "city, ysb, transactions, transactions_java, ecommerce, sensors or nexmark"
 
 struct gen {
   struct mr_arena *arena;

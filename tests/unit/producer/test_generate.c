@@ -104,6 +104,8 @@ MR_TEST(every_level_makes_the_same_rows_of_every_system) {
       GRAPH(CLOCK "of: ecommerce, count: 30001"),
       GRAPH(CLOCK "of: ecommerce, count: 3001, users: 1000000, items: 5, malformed: 5%, late: {"
                   " share: 5%, by: 1h }, duplicates: 5%"),
+      GRAPH(CLOCK "of: nexmark, count: 30001"),
+      GRAPH(CLOCK "of: nexmark, count: 3001, malformed: 5%, duplicates: 20%"),
       GRAPH(CLOCK "of: sensors, count: 30001"),
       GRAPH(CLOCK "of: sensors, count: 3001, devices: 300, p_hot: 1, p_vib: 0"),
   };
@@ -150,6 +152,12 @@ MR_TEST(columns_do_not_depend_on_which_others_are_read) {
       {"sensors", "line", 6},
       {"city", "description", 3},
       {"ysb", "ip_address", 6},
+      {"nexmark", "id", 1},
+      {"nexmark", "expires", 11},
+      {"nexmark", "bidder", 15},
+      {"nexmark", "price", 16},
+      {"nexmark", "url", 18},
+      {"nexmark", "extra", 20},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     char text[512];
@@ -536,8 +544,9 @@ MR_TEST(skew_follows_the_law_of_zipf_on_the_key) {
 MR_TEST(any_number_of_instances_makes_the_same_rows_in_the_same_order) {
   MR_UNUSED_STATE;
 #define MIXED "late: { share: 10%, by: 2h }, duplicates: 5%, malformed: 3%, "
-  static const char *const systems[] = {"city, skew: 1",     "ysb",       "transactions",
-                                        "transactions_java", "ecommerce", "sensors"};
+  static const char *const systems[] = {
+      "city, skew: 1", "ysb",     "transactions", "transactions_java",
+      "ecommerce",     "sensors", "nexmark"};
   static const char *const options[] = {CLOCK, CLOCK MIXED, CLOCK "rate: 5000/s, ",
                                         CLOCK "rate: 5000/s, poisson: true, " MIXED,
                                         CLOCK "rate: 500000/s, poisson: true, " MIXED};
@@ -622,7 +631,7 @@ MR_TEST(options_that_do_not_fit_are_refused_with_their_place) {
     int code;
     uint32_t col;
   } cases[] = {
-      {GRAPH("of: nexmark"), 1006, 29},
+      {GRAPH("of: nexmark, skew: 1"), 1009, 3},
       {GRAPH("of: cty"), 1007, 29},
       {GRAPH("of: city, fields: { a: int64 }"), 1009, 43},
       {GRAPH("of: city, poisson: true"), 1009, 44},
