@@ -52,6 +52,9 @@ struct mr_topic_log_conf {
   /* The log goes on at this offset, and what lies behind it is cut, as a sink that goes back to its
    * checkpoint needs it; -1: at its end. MR_ERR_DATA at open when the log is shorter. */
   int64_t roll_back_to;
+  uint32_t buffer_cnt; /* 2..MR_TOPIC_BUFFERS; 0: MR_TOPIC_BUFFERS */
+  uint32_t buffer_sz;  /* a multiple of MR_IO_ALIGN; 0: MR_TOPIC_BUFFER_SZ */
+  void *buffers; /* buffer_cnt * buffer_sz bytes at MR_IO_ALIGN for them; NULL: the log's own */
 };
 
 /* What opening found and did. */
@@ -91,10 +94,6 @@ int64_t mr_topic_log_append_as(struct mr_topic_log *log, const struct mr_record 
                                bool *repeated);
 /* The next sequence that a producer's append may have; 0: it has never been here. */
 int32_t mr_topic_log_next_sequence(const struct mr_topic_log *log, int64_t producer_id);
-
-/* Appends a batch as it is, with its own codec and producer; the offsets become this log's.
- * Returns its first offset, or as append; MR_ERR_DATA: no intact batch. */
-int64_t mr_topic_log_append_batch(struct mr_topic_log *log, const void *batch, size_t sz);
 
 /* What was appended so far need not wait for more: it is written as soon as the write before it is
  * done. Cheap; call it when there is no more input for now, at most once per step. */

@@ -56,7 +56,13 @@ struct mr_topic_open {
   bool held, buffered;         /* as in struct mr_topic_log_conf, for all partitions */
   const int64_t *roll_back_to; /* one per partition, or NULL */
   uint32_t lock_wait_ms;       /* a killed writer's lock goes a little later than it; 0: 1,000 */
+  /* Memory for write buffers, mr_topic_buffers_sz bytes at MR_IO_ALIGN, that the caller may have
+   * given to mr_io_add_buffers; NULL: the topic's own, which cannot be registered because it goes
+   * with the topic. */
+  void *buffers;
 };
+
+size_t mr_topic_buffers_sz(uint32_t partitions);
 
 /* Locks the topic and opens its partitions. MR_ERR_EXISTS: another process writes to it (the text
  * names its pid; exit 75); otherwise as mr_topic_read_conf and mr_topic_log_open. found: one per
