@@ -59,6 +59,7 @@ static const struct mr_opt source_opts[] = {
      .help = "which fields' types are checked: those that something reads, or all declared"},
     MR_OPT_END};
 static const struct mr_opt step_opts[] = {NODE_OPTS, FROM_OPT, MR_OPT_END};
+static const struct mr_opt port_opts[] = {NODE_OPTS, MR_OPT_END};
 static const struct mr_opt sink_opts[] = {
     NODE_OPTS,
     FROM_OPT,
@@ -78,6 +79,10 @@ static const enum mr_op_kind section_kinds[] = {MR_OP_SOURCE, MR_OP_STEP, MR_OP_
 
 const struct mr_opt *mr_planner_node_options(enum mr_section section) {
   return section_opts[section];
+}
+
+const struct mr_opt *mr_planner_port_options(void) {
+  return port_opts;
 }
 
 const struct mr_op *mr_op_find(const struct mr_op_table *table, enum mr_op_kind kind,
@@ -156,6 +161,7 @@ static void read_options(struct mr_planner *pl, struct mr_draft *d) {
   uint32_t cnt = 1;
   if (d->op) {
     d->conf = mr_arena_alloc(pl->arena, d->op->conf_sz + 16);
+    if (d->op->ports) parts[0].opts = port_opts;
     if (d->op->opts) parts[cnt++] = (struct mr_opt_part){d->op->opts, d->conf};
   } else if (type) { /* its own keys are unknown here: only what is missing in common would be noise
                       */
@@ -258,10 +264,11 @@ static void report_edge(struct mr_planner *pl, struct mr_tree *at, size_t len) {
   if (near) mr_diag_label(diag, "did you mean \"%s\"?", near);
 }
 
-static void add_input(struct mr_planner *pl, struct mr_draft *d, struct mr_tree *at) {
+static void add_input(struct mr_planner *pl, struct mr_draft *d, struct mr_tree *at,
+                      const char *option, uint32_t port) {
   if (at->kind != MR_TREE_SCALAR || !at->len) {
     mr_diag_error(pl->diags, MR_CODE_WRONG_TYPE, mr_tree_span(at),
-                  "from names a node, node.output, or is a list of them");
+                  "%s names a node, node.output, or is a list of them", option);
     d->broken = true;
     return;
   }
@@ -294,28 +301,45 @@ static void add_input(struct mr_planner *pl, struct mr_draft *d, struct mr_tree 
     return;
   }
   for (uint32_t i = 0; i < d->input_cnt; i++)
-    if (d->inputs[i].node == (uint32_t)from && d->inputs[i].output == output) {
-      mr_diag_error(pl->diags, MR_CODE_DANGLING_EDGE, mr_tree_span(at), "%s stands twice in from",
-                    at->text);
+    if (d->inputs[i].node == (uint32_t)from && d->inputs[i].output == output &&
+        d->inputs[i].port == port) {
+      mr_diag_error(pl->diags, MR_CODE_DANGLING_EDGE, mr_tree_span(at), "%s stands twice in %s",
+                    at->text, option);
       d->broken = true;
       return;
     }
-  d->inputs[d->input_cnt++] = (struct mr_plan_input){(uint32_t)from, output};
+  d->inputs[d->input_cnt++] = (struct mr_plan_input){(uint32_t)from, output, port};
+}
+
+/* What one option names as inputs: `from`, or one of the operator's ports. */
+static void add_inputs(struct mr_planner *pl, struct mr_draft *d, struct mr_tree *from,
+                       const char *option, uint32_t port) {
+  bool list = from->kind == MR_TREE_LIST;
+  if (list && !from->cnt) {
+    mr_diag_error(pl->diags, MR_CODE_WRONG_TYPE, mr_tree_span(from), "%s is an empty list", option);
+    d->broken = true;
+  }
+  struct mr_plan_input *grown =
+      MR_NEW(pl->arena, struct mr_plan_input, d->input_cnt + (list ? from->cnt : 0) + 1);
+  if (d->input_cnt) memcpy(grown, d->inputs, d->input_cnt * sizeof *grown);
+  d->inputs = grown;
+  if (!list)
+    add_input(pl, d, from, option, port);
+  else
+    for (uint32_t i = 0; i < from->cnt; i++) add_input(pl, d, from->items[i], option, port);
 }
 
 static void resolve_inputs(struct mr_planner *pl, struct mr_draft *d) {
   struct mr_tree *from = d->common.from ? d->common.from : mr_tree_get(d->tree, "from");
-  if (d->section == MR_SECTION_SOURCES || !from) return;
-  bool list = from->kind == MR_TREE_LIST;
-  if (list && !from->cnt) {
-    mr_diag_error(pl->diags, MR_CODE_WRONG_TYPE, mr_tree_span(from), "from is an empty list");
-    d->broken = true;
+  if (d->section == MR_SECTION_SOURCES) return;
+  if (d->op && d->op->ports) {
+    for (uint32_t k = 0; d->op->ports[k]; k++) {
+      struct mr_tree *tree = mr_tree_get(d->tree, d->op->ports[k]);
+      if (tree) add_inputs(pl, d, tree, d->op->ports[k], k);
+    }
+  } else if (from) {
+    add_inputs(pl, d, from, "from", 0);
   }
-  d->inputs = MR_NEW(pl->arena, struct mr_plan_input, list ? from->cnt + 1 : 1);
-  if (!list)
-    add_input(pl, d, from);
-  else
-    for (uint32_t i = 0; i < from->cnt; i++) add_input(pl, d, from->items[i]);
 }
 
 /* ---- order ---- */

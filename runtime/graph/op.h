@@ -109,6 +109,14 @@ struct mr_op_out {
                          usually 0 */
 };
 
+/* One of the inputs that an operator names (mr_op.ports), each with columns of its own. */
+#define MR_PORTS_MAX 2u
+struct mr_op_port {
+  const char *name; /* what comes in by it: a node, node.output; NULL: several of them */
+  const struct mr_schema *in;
+  const uint32_t *key_cols; /* set by plan(), MR_OP_KEYED: key_cnt columns of this input */
+};
+
 /* What plan() and need() work on. Memory is the plan's arena. */
 struct mr_op_plan {
   struct mr_arena *arena;
@@ -118,14 +126,15 @@ struct mr_op_plan {
   struct mr_tree *tree;            /* the node's own subtree of the graph file */
   const void *conf;                /* options, read by the table */
   const struct mr_event *event;    /* sources: what they decode */
-  const struct mr_schema *in;      /* steps and sinks: columns of the input */
-  bool in_derived;                 /* the input is a node's derived rows: delay defaults to 0 */
-  int64_t source_delay_us;         /* watermark.delay of the sources upstream (largest) */
+  const struct mr_schema *in;      /* steps and sinks: columns of the input, of the first port */
+  struct mr_op_port ports[MR_PORTS_MAX]; /* with mr_op.ports: by index of them */
+  bool in_derived;         /* the input is a node's derived rows: delay defaults to 0 */
+  int64_t source_delay_us; /* watermark.delay of the sources upstream (largest) */
 
   /* set by plan() */
   void *data; /* compiled expressions and the like, shared by all instances, read-only */
   struct mr_op_out outs[MR_OUTS_MAX]; /* MAIN and EXTRA ones; ERRORS is the planner's */
-  const uint32_t *key_cols;           /* MR_OP_KEYED: columns of the input */
+  const uint32_t *key_cols;           /* MR_OP_KEYED: columns of the input; with ports of theirs */
   uint32_t key_cnt;
   bool can_fail;           /* may report rows to NODE.errors */
   bool rejects_input;      /* rows of its input, for what is in them: their dead letters need all
@@ -134,6 +143,8 @@ struct mr_op_plan {
   bool uses_time;          /* sources: reads event times, whoever needs them downstream */
   uint32_t partition_cnt;  /* MR_OP_PARTS: partitions of the source, at least 1 */
   int64_t delay_us;        /* MR_OP_TIMED: its delay */
+  int64_t hold_us; /* MR_OP_DERIVES: rows come out up to this much behind its watermark, so readers
+                      are told one that is as much lower */
   int64_t allowed_lateness_us;
   int64_t every_us;   /* timer interval, 0: none. Ticks at multiples since the epoch */
   uint64_t state_max; /* bytes of lazy region memory per instance, 0: none */
@@ -145,9 +156,12 @@ struct mr_op {
   const char *help; /* one line */
   uint32_t abi;     /* MR_OP_ABI */
   enum mr_op_kind kind;
-  uint32_t flags;             /* enum mr_op_flags */
-  const struct mr_opt *opts;  /* option table, without the common options */
-  size_t conf_sz;             /* bytes of the options struct */
+  uint32_t flags;            /* enum mr_op_flags */
+  const struct mr_opt *opts; /* option table, without the common options */
+  size_t conf_sz;            /* bytes of the options struct */
+  /* Options that name its inputs in place of `from`, NULL-terminated, MR_PORTS_MAX at most: the
+   * operator's table has them as required MR_OPT_RAW. NULL: `from`, of inputs with equal columns */
+  const char *const *ports;
   const char *const *outputs; /* names of extra outputs ("late"), NULL-terminated; NULL: none */
   /* Outputs that the graph file names, which stand behind those of `outputs`: NULL-terminated, in
    * the arena, MR_OUTS_MAX at most with all others. Asked once the options are read. NULL: none */
@@ -160,7 +174,8 @@ struct mr_op {
   int (*plan)(struct mr_op_plan *p);
   /* Pruning: given which columns of each output are read downstream (NULL for an output that nobody
    * reads), sets those of the input that this node needs in in_need (false on entry). NULL: it
-   * needs all columns of its input. */
+   * needs all columns of its input. With ports, in_need has the columns of one behind those of
+   * the other. */
   void (*need)(const struct mr_op_plan *p, const bool *const out_need[MR_OUTS_MAX], bool *in_need);
 
   /* One instance: memory from ctx->region and ctx->arena, files opened. */

@@ -42,6 +42,7 @@ struct mr_plan_runtime {
 
 struct mr_plan_input {
   uint32_t node, output;
+  uint32_t port; /* which of the operator's ports reads it; 0 where it has none */
 };
 
 struct mr_plan_reader {
@@ -70,7 +71,7 @@ struct mr_plan_node {
   uint32_t input_cnt;
   struct mr_plan_out outs[MR_OUTS_MAX];
   uint32_t out_cnt;
-  bool *in_need; /* per column of op_plan.in: needed */
+  bool *in_need; /* per column of op_plan.in: needed; with ports, of theirs one after another */
   uint32_t instance_cnt, first_instance;
   const int32_t *cpus; /* `cpus:` of the node, cpu_cnt entries; NULL: free */
   uint32_t cpu_cnt;
@@ -87,6 +88,22 @@ struct mr_plan_node {
   int64_t delay_min_us; /* smallest delay of a timed node that the rows reach; MR_TIME_MAX: none */
   bool need_now, need_t0, need_pos; /* hidden columns that somebody downstream reads */
 };
+
+/* The columns of a port (0: those of the input), its key, and where they begin in in_need. */
+static inline const struct mr_schema *mr_plan_schema(const struct mr_plan_node *n, uint32_t port) {
+  return port ? n->op_plan.ports[port].in : n->op_plan.in;
+}
+static inline const uint32_t *mr_plan_key(const struct mr_plan_node *n, uint32_t port) {
+  return n->op->ports ? n->op_plan.ports[port].key_cols : n->op_plan.key_cols;
+}
+static inline bool *mr_plan_need(const struct mr_plan_node *n, uint32_t port) {
+  return n->in_need + (port ? n->op_plan.in->cnt : 0);
+}
+static inline uint32_t mr_plan_ports(const struct mr_plan_node *n) {
+  uint32_t cnt = 0;
+  while (n->op->ports && n->op->ports[cnt]) cnt++;
+  return cnt ? cnt : 1;
+}
 
 struct mr_plan_partition {
   uint32_t node; /* source or deriving node */
@@ -177,7 +194,7 @@ char *mr_plan_print_layout(const struct mr_plan *plan, struct mr_arena *arena);
  * tools know delays, edges and columns of a graph whose file is gone. Fields are only ever added:
  *   graph, file, data_dir (absolute), clock, workers, drain_timeout_ns,
  *   nodes[] {name, type, kind (source | step | sink), internal, owner, instances, on_error,
- *            from[] {node, output}, delay_us, allowed_lateness_us, every_us, idle_after_us,
+ *            from[] {node, output, port}, delay_us, allowed_lateness_us, every_us, idle_after_us,
  *            state_max, partitions[] (that reach its input), makes[] (that its rows are),
  *            outputs[] {name, read, columns[] {name, type}}}
  * A column that nobody reads is left out, times that do not apply too. */

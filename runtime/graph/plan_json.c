@@ -38,6 +38,7 @@ static void put_inputs(struct mr_lines *out, const struct mr_plan *plan,
     mr_lines_add(out, "%s{\"node\":", i ? "," : "");
     mr_lines_json(out, up->name);
     put_text(out, "output", up->outs[n->inputs[i].output].name);
+    if (n->op->ports) put_text(out, "port", n->op->ports[n->inputs[i].port]);
     mr_lines_add(out, "}");
   }
   mr_lines_add(out, "]");

@@ -42,7 +42,9 @@ static void put_inputs(struct out *o, const struct mr_plan *plan, const struct m
   for (uint32_t i = 0; i < n->input_cnt; i++) {
     const struct mr_plan_node *up = &plan->nodes[n->inputs[i].node];
     const char *output = up->outs[n->inputs[i].output].name;
-    put(o, "%s%s%s%s", i ? ", " : " <- ", up->name, *output ? "." : "", output);
+    put(o, "%s", i ? ", " : " <- ");
+    if (n->op->ports) put(o, "%s ", n->op->ports[n->inputs[i].port]);
+    put(o, "%s%s%s", up->name, *output ? "." : "", output);
   }
 }
 
@@ -74,7 +76,7 @@ static void put_node(struct out *o, const struct mr_plan *plan, const struct mr_
   if (p->key_cnt) {
     put(o, "    key");
     for (uint32_t k = 0; k < p->key_cnt; k++)
-      put(o, "%s %s", k ? "," : "", p->in->fields[p->key_cols[k]].name);
+      put(o, "%s %s", k ? "," : "", p->in->fields[mr_plan_key(n, 0)[k]].name);
     put(o, "\n");
   }
   if (n->op->kind == MR_OP_SINK) return;

@@ -51,7 +51,7 @@ static void fill_merger(struct mr_planner *pl, uint32_t order) {
   n->owner = order - 1;
   n->instance_cnt = 1;
   n->inputs = MR_NEW(pl->arena, struct mr_plan_input, 2);
-  n->inputs[0] = (struct mr_plan_input){order - 1, MR_OUT_MAIN};
+  n->inputs[0] = (struct mr_plan_input){order - 1, MR_OUT_MAIN, 0};
   n->input_cnt = 1;
 }
 
@@ -75,7 +75,8 @@ static void fill_node(struct mr_planner *pl, uint32_t order) {
   n->input_cnt = d->input_cnt;
   n->inputs = MR_NEW(pl->arena, struct mr_plan_input, d->input_cnt + 1);
   for (uint32_t i = 0; i < d->input_cnt; i++)
-    n->inputs[i] = (struct mr_plan_input){pl->drafts[d->inputs[i].node].order, d->inputs[i].output};
+    n->inputs[i] = (struct mr_plan_input){pl->drafts[d->inputs[i].node].order, d->inputs[i].output,
+                                          d->inputs[i].port};
   n->out_cnt = MR_OUT_EXTRA;
   n->outs[MR_OUT_MAIN].name = "";
   n->outs[MR_OUT_ERRORS].name = "errors";
@@ -140,11 +141,13 @@ static const char *input_name(struct mr_planner *pl, const struct mr_plan_node *
 
 static void report_difference(struct mr_planner *pl, const struct mr_plan_node *n, uint32_t i,
                               const struct mr_schema *s) {
-  struct mr_tree *from = mr_tree_get(n->tree, "from");
+  uint32_t port = n->inputs[i].port, first = 0;
+  while (n->inputs[first].port != port) first++;
+  struct mr_tree *from = mr_tree_get(n->tree, n->op->ports ? n->op->ports[port] : "from");
   struct mr_diag *diag = mr_diag_error(
       pl->diags, MR_CODE_SCHEMA_MISMATCH, from ? mr_tree_span(from) : mr_tree_name_span(n->tree),
       "the inputs of %s have different columns: %s", n->name,
-      difference(pl, n->op_plan.in, input_name(pl, n, 0), s, input_name(pl, n, i)));
+      difference(pl, n->op_plan.ports[port].in, input_name(pl, n, first), s, input_name(pl, n, i)));
   mr_diag_try(diag, "bring them to the same columns with a map");
 }
 
@@ -164,14 +167,19 @@ static void set_input(struct mr_planner *pl, struct mr_plan_node *n, bool *ok) {
     int64_t delay = up->op->kind == MR_OP_SOURCE ? up->delay_us : up->op_plan.source_delay_us;
     if (!up_derived) derived = false;
     if (!own && delay > p->source_delay_us) p->source_delay_us = delay;
-    if (!p->in)
-      p->in = s;
-    else if (!mr_schema_equal(p->in, s) || p->in->event_time != s->event_time) {
+    struct mr_op_port *port = &p->ports[n->inputs[i].port];
+    if (!port->in) {
+      *port = (struct mr_op_port){.name = input_name(pl, n, i), .in = s};
+      continue;
+    }
+    port->name = NULL;
+    if (!mr_schema_equal(port->in, s) || port->in->event_time != s->event_time) {
       report_difference(pl, n, i, s);
       *ok = false;
       return;
     }
   }
+  p->in = p->ports[0].in;
   p->in_derived = derived && n->input_cnt > 0;
 }
 
@@ -266,7 +274,7 @@ static void add_dead_letters(struct mr_planner *pl, uint32_t owner) {
   n->outs[MR_OUT_MAIN].name = "";
   n->outs[MR_OUT_ERRORS].name = "errors";
   n->inputs = MR_NEW(pl->arena, struct mr_plan_input, 1);
-  n->inputs[0] = (struct mr_plan_input){owner, MR_OUT_ERRORS};
+  n->inputs[0] = (struct mr_plan_input){owner, MR_OUT_ERRORS, 0};
   n->input_cnt = 1;
   n->op_plan = (struct mr_op_plan){.arena = pl->arena,
                                    .diags = pl->diags,
@@ -283,16 +291,25 @@ static void add_dead_letters(struct mr_planner *pl, uint32_t owner) {
 static void read_errors(struct mr_planner *pl, uint32_t merger) {
   struct mr_plan_node *n = &pl->plan->nodes[merger];
   if (!n->outs[MR_OUT_ERRORS].reader_cnt) return;
-  n->inputs[n->input_cnt++] = (struct mr_plan_input){n->owner, MR_OUT_ERRORS};
+  n->inputs[n->input_cnt++] = (struct mr_plan_input){n->owner, MR_OUT_ERRORS, 0};
   add_reader(pl, &pl->plan->nodes[n->owner].outs[MR_OUT_ERRORS], merger, 1);
 }
 
 /* ---- backward: pruning ---- */
 
 /* A dead letter holds all columns of the row, or of an untyped one the line itself. */
-static void need_whole_rows(const struct mr_op_plan *p, bool *need) {
-  for (uint32_t c = 0; c < p->in->cnt; c++)
-    if (c < p->in->visible_cnt || strcmp(p->in->fields[c].name, "raw") == 0) need[c] = true;
+static void need_whole_rows(const struct mr_schema *in, bool *need) {
+  for (uint32_t c = 0; c < in->cnt; c++)
+    if (c < in->visible_cnt || strcmp(in->fields[c].name, "raw") == 0) need[c] = true;
+}
+
+/* What the framework itself needs of a port's columns. */
+static void need_of_framework(const struct mr_plan_node *n, uint32_t port) {
+  const struct mr_op_plan *p = &n->op_plan;
+  const struct mr_schema *in = mr_plan_schema(n, port);
+  bool *need = mr_plan_need(n, port);
+  if (n->op->flags & MR_OP_TIMED && in->event_time >= 0) need[in->event_time] = true;
+  if (p->rejects_input && n->on_error == MR_ON_ERROR_DEAD_LETTER) need_whole_rows(in, need);
 }
 
 static void prune_node(struct mr_planner *pl, struct mr_plan_node *n) {
@@ -303,14 +320,17 @@ static void prune_node(struct mr_planner *pl, struct mr_plan_node *n) {
     if (!out->schema) continue;
     out->need = MR_NEW(pl->arena, bool, out->schema->cnt + 1);
     for (uint32_t r = 0; r < out->reader_cnt && o != MR_OUT_ERRORS; r++) {
-      const bool *in_need = pl->plan->nodes[out->readers[r].node].in_need;
+      const struct mr_plan_node *to = &pl->plan->nodes[out->readers[r].node];
+      const bool *in_need = mr_plan_need(to, to->inputs[out->readers[r].input].port);
       for (uint32_t c = 0; c < out->schema->cnt; c++) out->need[c] |= in_need[c];
     }
     if (o == MR_OUT_ERRORS)
       for (uint32_t c = 0; c < out->schema->cnt; c++) out->need[c] = true;
     if (out->reader_cnt) needs[o] = out->need;
   }
-  n->in_need = MR_NEW(pl->arena, bool, (p->in ? p->in->cnt : 0) + 1);
+  uint32_t ports = mr_plan_ports(n), in_cnt = 0;
+  for (uint32_t k = 0; p->in && k < ports; k++) in_cnt += mr_plan_schema(n, k)->cnt;
+  n->in_need = MR_NEW(pl->arena, bool, in_cnt + 1);
   if (n->merges && p->in)
     memcpy(n->in_need, n->outs[MR_OUT_MAIN].need, p->in->cnt * sizeof(bool));
   else if (n->op->need)
@@ -318,9 +338,7 @@ static void prune_node(struct mr_planner *pl, struct mr_plan_node *n) {
   else if (p->in && n->op->kind != MR_OP_SOURCE)
     for (uint32_t c = 0; c < p->in->cnt; c++)
       n->in_need[c] = !p->in->fields[c].hidden || (needs[MR_OUT_MAIN] && needs[MR_OUT_MAIN][c]);
-  if (n->op->flags & MR_OP_TIMED && p->in && p->in->event_time >= 0)
-    n->in_need[p->in->event_time] = true;
-  if (p->rejects_input && n->on_error == MR_ON_ERROR_DEAD_LETTER) need_whole_rows(p, n->in_need);
+  for (uint32_t k = 0; p->in && k < ports; k++) need_of_framework(n, k);
   for (uint32_t o = MR_OUT_EXTRA; o < n->out_cnt; o++) /* NODE.late is the input row */
     if (needs[o] && n->outs[o].schema == p->in)
       for (uint32_t c = 0; c < p->in->cnt; c++) n->in_need[c] |= n->outs[o].need[c];

@@ -46,7 +46,9 @@ static int place_schema_enums(struct mr_run *run, const struct mr_schema *schema
 static int place_enums(struct mr_run *run, struct mr_error *err) {
   const struct mr_plan *plan = run->plan;
   for (uint32_t n = 0; n < plan->node_cnt; n++) {
-    int rc = place_schema_enums(run, plan->nodes[n].op_plan.in, err);
+    int rc = MR_OK;
+    for (uint32_t k = 0; !rc && k < mr_plan_ports(&plan->nodes[n]); k++)
+      rc = place_schema_enums(run, mr_plan_schema(&plan->nodes[n], k), err);
     for (uint32_t o = 0; !rc && o < plan->nodes[n].out_cnt; o++)
       rc = place_schema_enums(run, plan->nodes[n].outs[o].schema, err);
     if (rc) return rc;
@@ -57,10 +59,11 @@ static int place_enums(struct mr_run *run, struct mr_error *err) {
 /* ---- topology ---- */
 
 static const struct mr_plan_link *find_link(const struct mr_plan *plan, uint32_t from,
-                                            uint32_t output, uint32_t to, uint32_t *idx) {
+                                            uint32_t output, uint32_t to, uint32_t input,
+                                            uint32_t *idx) {
   for (uint32_t i = 0; i < plan->link_cnt; i++) {
     const struct mr_plan_link *l = &plan->links[i];
-    if (l->from == from && l->output == output && l->to == to) {
+    if (l->from == from && l->output == output && l->to == to && l->input == input) {
       *idx = i;
       return l;
     }
@@ -104,24 +107,25 @@ static void add_edge(struct mr_run *run, struct mr_outp *out, struct mr_instance
 }
 
 static void add_to_group(struct mr_run *run, struct mr_outp *out, const struct mr_plan_node *to,
-                         uint32_t send) {
-  if (out->group_cnt && out->groups[out->group_cnt - 1].to == to) {
-    out->groups[out->group_cnt - 1].cnt++;
+                         uint32_t port, uint32_t send) {
+  struct mr_group *last = out->group_cnt ? &out->groups[out->group_cnt - 1] : NULL;
+  if (last && last->to == to && last->port == port) {
+    last->cnt++;
     return;
   }
   struct mr_group *grown = MR_NEW(&run->arena, struct mr_group, out->group_cnt + 1);
   if (out->group_cnt) memcpy(grown, out->groups, out->group_cnt * sizeof *grown);
-  grown[out->group_cnt++] = (struct mr_group){.to = to, .first = send, .cnt = 1};
+  grown[out->group_cnt++] = (struct mr_group){.to = to, .port = port, .first = send, .cnt = 1};
   out->groups = grown;
 }
 
 static int add_send(struct mr_run *run, struct mr_outp *out, uint32_t link_idx,
-                    struct mr_instance *to, struct mr_error *err) {
+                    struct mr_instance *to, uint32_t port, struct mr_error *err) {
   struct mr_send *grown = MR_NEW(&run->arena, struct mr_send, out->send_cnt + 1);
   if (out->send_cnt) memcpy(grown, out->sends, out->send_cnt * sizeof *grown);
   struct mr_send *send = &grown[out->send_cnt];
   out->sends = grown;
-  add_to_group(run, out, to->node, out->send_cnt++);
+  add_to_group(run, out, to->node, port, out->send_cnt++);
   send->plan_link = link_idx;
   send->want = new_fronts(run);
   send->told = new_fronts(run);
@@ -134,12 +138,13 @@ static int add_send(struct mr_run *run, struct mr_outp *out, uint32_t link_idx,
 }
 
 static int connect_input(struct mr_run *run, struct mr_instance *to, uint32_t in_idx,
-                         struct mr_instance *from, uint32_t output, struct mr_error *err) {
+                         struct mr_instance *from, uint32_t input, struct mr_error *err) {
   struct mr_in *in = &to->ins[in_idx];
-  uint32_t link_idx = 0;
-  const struct mr_plan_link *l = find_link(run->plan, from->idx, output, to->idx, &link_idx);
+  uint32_t link_idx = 0, output = to->node->inputs[input].output;
+  const struct mr_plan_link *l = find_link(run->plan, from->idx, output, to->idx, input, &link_idx);
   in->from = from;
   in->from_output = output;
+  in->port = to->node->inputs[input].port;
   in->fronts = new_fronts(run);
   mark_partitions(from, output, in->fronts);
   struct mr_outp *out = &from->outs[output];
@@ -150,7 +155,7 @@ static int connect_input(struct mr_run *run, struct mr_instance *to, uint32_t in
   }
   in->plan_link = (int32_t)link_idx;
   in->cols = MR_NEW(&run->arena, struct mr_col, out->col_cnt + 1);
-  return add_send(run, out, link_idx, to, err);
+  return add_send(run, out, link_idx, to, in->port, err);
 }
 
 static void init_outputs(struct mr_run *run, struct mr_instance *inst) {
@@ -164,29 +169,38 @@ static void init_outputs(struct mr_run *run, struct mr_instance *inst) {
   }
 }
 
-static int connect_instance(struct mr_run *run, struct mr_instance *to, struct mr_error *err) {
+static void make_inputs(struct mr_run *run, struct mr_instance *to) {
   const struct mr_plan *plan = run->plan;
-  uint32_t cnt = 0, k = 0;
   for (uint32_t i = 0; i < to->node->input_cnt; i++)
-    cnt += plan->nodes[to->node->inputs[i].node].instance_cnt;
-  to->ins = MR_NEW(&run->arena, struct mr_in, cnt + 1);
-  to->in_cnt = cnt;
+    to->in_cnt += plan->nodes[to->node->inputs[i].node].instance_cnt;
+  to->ins = MR_NEW(&run->arena, struct mr_in, to->in_cnt + 1);
+  for (uint32_t k = 0; k < to->in_cnt; k++) to->ins[k].plan_link = -1;
   to->parts_us = MR_NEW(&run->arena, int64_t, plan->partition_cnt + 1);
   to->parts_idle = MR_NEW(&run->arena, bool, plan->partition_cnt + 1);
   to->parts_carried = MR_NEW(&run->arena, bool, plan->partition_cnt + 1);
-  for (uint32_t i = 0; i < to->node->input_cnt; i++) {
-    const struct mr_plan_node *up = &plan->nodes[to->node->inputs[i].node];
-    for (uint32_t j = 0; j < up->instance_cnt; j++, k++) {
-      to->ins[k].plan_link = -1;
-      int rc = connect_input(run, to, k, &run->insts[up->first_instance + j],
-                             to->node->inputs[i].output, err);
-      if (rc) return rc;
-    }
+  for (uint32_t p = 0; p < plan->partition_cnt; p++) to->parts_us[p] = MR_TIME_NONE;
+}
+
+static void carry_partitions(struct mr_instance *to) {
+  for (uint32_t p = 0; p < to->run->plan->partition_cnt; p++)
+    for (uint32_t k = 0; k < to->in_cnt; k++) to->parts_carried[p] |= to->ins[k].fronts[p].carried;
+}
+
+/* Input by input, so that what one output sends to one port stands together. */
+static int connect_node(struct mr_run *run, const struct mr_plan_node *n, struct mr_error *err) {
+  struct mr_instance *insts = &run->insts[n->first_instance];
+  uint32_t at = 0;
+  for (uint32_t t = 0; t < n->instance_cnt; t++) make_inputs(run, &insts[t]);
+  for (uint32_t i = 0; i < n->input_cnt; i++) {
+    const struct mr_plan_node *up = &run->plan->nodes[n->inputs[i].node];
+    for (uint32_t t = 0; t < n->instance_cnt; t++)
+      for (uint32_t j = 0; j < up->instance_cnt; j++) {
+        int rc = connect_input(run, &insts[t], at + j, &run->insts[up->first_instance + j], i, err);
+        if (rc) return rc;
+      }
+    at += up->instance_cnt;
   }
-  for (uint32_t p = 0; p < plan->partition_cnt; p++) {
-    to->parts_us[p] = MR_TIME_NONE;
-    for (uint32_t i = 0; i < cnt; i++) to->parts_carried[p] |= to->ins[i].fronts[p].carried;
-  }
+  for (uint32_t t = 0; t < n->instance_cnt; t++) carry_partitions(&insts[t]);
   return MR_OK;
 }
 
@@ -397,10 +411,12 @@ static void make_exchanges(struct mr_run *run) {
     for (uint32_t o = 0; o < run->insts[i].out_cnt; o++) {
       struct mr_outp *out = &run->insts[i].outs[o];
       for (uint32_t g = 0; g < out->group_cnt; g++) {
-        const struct mr_op_plan *to = &out->groups[g].to->op_plan;
-        if (out->groups[g].to->instance_cnt == 1) continue;
+        const struct mr_plan_node *to = out->groups[g].to;
+        uint32_t port = out->groups[g].port;
+        if (to->instance_cnt == 1) continue;
         struct mr_key_hasher *hasher = MR_NEW(&run->arena, struct mr_key_hasher, 1);
-        mr_key_hasher_init(hasher, &run->arena, to->in, to->key_cols, to->key_cnt);
+        mr_key_hasher_init(hasher, &run->arena, mr_plan_schema(to, port), mr_plan_key(to, port),
+                           to->op_plan.key_cnt);
         out->groups[g].hasher = hasher;
         if (out->hashes) continue;
         out->hashes = MR_NEW(&run->arena, uint64_t, MR_BATCH_ROWS);
@@ -477,8 +493,7 @@ static int build_topology(struct mr_run *run, struct mr_error *err) {
   run->labels = MR_NEW(&run->arena, const char *const *, plan->partition_cnt + 1);
   int rc = mr_run_make_io(run, err);
   for (uint32_t i = 0; i < plan->instance_cnt && !rc; i++) init_instance(run, i);
-  for (uint32_t i = 0; i < plan->instance_cnt && !rc; i++)
-    rc = connect_instance(run, &run->insts[i], err);
+  for (uint32_t i = 0; i < plan->node_cnt && !rc; i++) rc = connect_node(run, &plan->nodes[i], err);
   if (rc) return rc;
   for (uint32_t i = 0; i < plan->instance_cnt; i++)
     if (run->insts[i].node->merges) mr_merge_init(run, &run->insts[i]);

@@ -54,6 +54,7 @@ struct mr_op_ctx {
   bool more; /* set by the operator: call drain before anything else. Where it is to be set, it is
                 set before what is emitted: those rows then do not carry the input's frontier */
   bool stop; /* a drain was asked for; sources are not polled any more */
+  uint32_t port;    /* process: which of op.ports the view came by; 0 where there are none */
   uint32_t row_max; /* sources: rows that this poll may emit, 1..MR_BATCH_ROWS */
   uint64_t now_ns;  /* monotonic, read once per step */
   int64_t now_us; /* now(): the graph's clock; virtual: the time of the row being looked at at batch

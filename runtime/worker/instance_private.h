@@ -73,6 +73,7 @@ struct mr_in {              /* one input edge of an instance */
   int32_t plan_link;        /* index of the plan's link, -1: direct */
   struct mr_instance *from; /* the sender */
   uint32_t from_output;
+  uint32_t port;                  /* of the operator */
   const struct mr_view *pending;  /* direct: a view that waits, */
   struct mr_batch *pending_batch; /* and the batch that came with it, see struct mr_outp */
   bool ended;                     /* nothing more comes */
@@ -114,6 +115,7 @@ struct mr_send { /* a link that an output writes */
 
 struct mr_group { /* the links to the instances of one reading node */
   const struct mr_plan_node *to;
+  uint32_t port; /* of the reader */
   uint32_t first, cnt;
   const struct mr_key_hasher *hasher; /* NULL: one instance, which gets all rows */
 };

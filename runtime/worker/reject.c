@@ -186,8 +186,9 @@ static void describe_row(struct mr_instance *inst, uint32_t row, struct error_ro
   e->has_line = v->row_line != NULL;
   e->line = v->row_line ? v->row_line[row] : 0;
   if (inst->run->conf.row_text && inst->row_text) {
-    size_t len = inst->run->conf.row_text(inst->node->op_plan.in, inst->run->region.base, v, row,
-                                          inst->row_text, MR_ROW_TEXT_MAX);
+    const struct mr_schema *in = mr_plan_schema(inst->node, inst->ctx.port);
+    size_t len = inst->run->conf.row_text(in, inst->run->region.base, v, row, inst->row_text,
+                                          MR_ROW_TEXT_MAX);
     e->row = len ? inst->row_text : NULL;
     e->row_len = (uint32_t)len;
   }

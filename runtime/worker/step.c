@@ -314,6 +314,7 @@ static void call_process(struct mr_instance *inst, const struct mr_view *view) {
     mr_merge_pass(inst, view);
   } else {
     if (!inst->kept) inst->ctx.counts.rows_in += view->sel_cnt;
+    inst->ctx.port = inst->ins[inst->item_in].port;
     if (view->sel_cnt) inst->op->process(&inst->ctx, view);
   }
   mr_emit_deferred(inst);
@@ -520,7 +521,8 @@ static bool forward(struct mr_instance *inst) {
     if (o == MR_OUT_ERRORS) continue;
     if (derives && o == MR_OUT_MAIN) {
       if (timed)
-        all &= mr_out_frontier(inst, out, inst->node->partition_first, inst->watermark_us,
+        all &= mr_out_frontier(inst, out, inst->node->partition_first,
+                               mr_time_sub(inst->watermark_us, inst->node->op_plan.hold_us),
                                inst->quiet, inst->item_now_us);
     } else if (timed) {
       all &=

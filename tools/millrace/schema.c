@@ -14,6 +14,7 @@ static void value(struct mr_lines *out, const struct mr_opt *opt);
 /* Names of $defs that stand for values which are not read by a table alone. */
 static const char *raw_def(const struct mr_opt *opt) {
   static const char *const known[] = {"from", "cpus", "fields", "default"};
+  if (!strcmp(opt->name, "left") || !strcmp(opt->name, "right")) return "from"; /* a join's */
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
     if (!strcmp(opt->name, known[i])) return known[i];
   return NULL;
@@ -203,7 +204,7 @@ static void section(struct mr_lines *out, const char *name, enum mr_op_kind kind
   for (const struct mr_op *const *op = mr_operators.ops; *op; op++) {
     if (!shown(*op, kind)) continue;
     mr_lines_add(out, "%s", some ? "," : "");
-    node(out, *op, mr_graph_options(part));
+    node(out, *op, mr_graph_options((*op)->ports ? MR_GRAPH_STEP_PORTS : part));
     some = true;
   }
   mr_lines_add(out, "]}}");
