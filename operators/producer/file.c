@@ -170,6 +170,21 @@ static bool file_replay(struct mr_op_ctx *ctx, struct mr_replay_lines *lines) {
   return mr_reader_replay(&self->reader, ctx, lines);
 }
 
+static const char *file_shape(const struct mr_op_plan *p) {
+  const struct file_conf *conf = p->conf;
+  return mr_arena_printf(p->arena, "path: %s\n", conf->path);
+}
+
+static void file_snapshot(struct mr_op_ctx *ctx, struct mr_save *to) {
+  struct file_source *self = ctx->self;
+  mr_reader_snapshot(&self->reader, ctx, to);
+}
+
+static int file_restore(struct mr_op_ctx *ctx, struct mr_load *from, struct mr_error *err) {
+  struct file_source *self = ctx->self;
+  return mr_reader_restore(&self->reader, ctx, from, err);
+}
+
 static void file_fini(struct mr_op_ctx *ctx) {
   struct file_source *self = ctx->self;
   if (self->reader.conf.share) {
@@ -195,6 +210,9 @@ const struct mr_op mr_op_file_source = {
     .plan = file_plan,
     .init = file_init,
     .poll = file_poll,
+    .shape = file_shape,
+    .snapshot = file_snapshot,
+    .restore = file_restore,
     .fini = file_fini,
     .replay = file_replay,
 };

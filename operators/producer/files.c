@@ -344,6 +344,56 @@ int mr_files_init(struct mr_files *f, const char *path, bool follow, struct mr_e
   return MR_OK;
 }
 
+/* A followed file may have got another name, which begins with its own: PATH.1 */
+static bool find_renamed(struct mr_files *f, const char *name, const struct mr_file_id *id,
+                         const char **now) {
+  struct mr_error err;
+  const char **names;
+  uint32_t cnt, mode;
+  uint64_t size;
+  struct mr_file_id at;
+  if (!identify(AT_FDCWD, name, &at, &size, &mode) && same_file(&at, id)) {
+    *now = name;
+    return true;
+  }
+  mr_files_match(mr_arena_printf(&f->arena, "%s*", name), &f->arena, &names, &cnt, &err);
+  for (uint32_t i = 0; i < cnt; i++) {
+    if (identify(AT_FDCWD, names[i], &at, &size, &mode) || !same_file(&at, id)) continue;
+    *now = names[i];
+    return true;
+  }
+  return false;
+}
+
+static int resume_followed(struct mr_files *f, const char *name, const struct mr_file_id *id,
+                           bool whole, struct mr_error *err) {
+  const char *now;
+  uint32_t mode;
+  f->id = *id;
+  if (f->glob) note_seen(f, id);
+  if (whole) return MR_OK;
+  if (!find_renamed(f, name, id, &now))
+    return mr_error_set(err, MR_ERR_IO, "%s is not there any more, and was not read to its end",
+                        name);
+  struct mr_file_next *next = &f->next[f->next_cnt];
+  next->fd = open_one(f, now, &next->id, &mode);
+  if (next->fd < 0) return mr_error_set_sys(err, -next->fd, "cannot read %s", now);
+  f->next_cnt++;
+  return MR_OK;
+}
+
+int mr_files_resume(struct mr_files *f, const char *name, const struct mr_file_id *id, bool whole,
+                    struct mr_error *err) {
+  if (f->follow) return resume_followed(f, name, id, whole, err);
+  for (uint32_t i = 0; i < f->name_cnt; i++) {
+    if (strcmp(f->names[i], name)) continue;
+    f->name_next = i + whole;
+    f->label_cnt = 0;
+    return MR_OK;
+  }
+  return mr_error_set(err, MR_ERR_IO, "%s is not there any more, and was read up to there", name);
+}
+
 int mr_files_take(struct mr_files *f) {
   int fd = f->fd;
   f->fd = -1;

@@ -91,6 +91,11 @@ int mr_files_match(const char *pattern, struct mr_arena *arena, const char ***na
 
 /* Lists the files and begins to listen. Layout time. MR_ERR_IO. */
 int mr_files_init(struct mr_files *files, const char *path, bool follow, struct mr_error *err);
+/* Has open go on with the file of that name and identity, or, where it is read whole, with what
+ * comes behind it. Before the first job, or when the one before is done. MR_ERR_IO: it is not there
+ * any more. Layout time. */
+int mr_files_resume(struct mr_files *files, const char *name, const struct mr_file_id *id,
+                    bool whole, struct mr_error *err);
 /* Jobs: submit req, and when it is done ask mr_files_said. open closes the file before. */
 void mr_files_open(struct mr_files *files, struct mr_io *io, struct mr_io_req *req);
 void mr_files_look(struct mr_files *files, struct mr_io *io, struct mr_io_req *req);

@@ -10,6 +10,7 @@
 #include "graph/compile.h"
 #include "graph/tree.h"
 #include "operators/operators.h"
+#include "state/save.h"
 
 #define EXTRA_STREAM UINT64_C(0x6578747261) /* of the lesser columns */
 #define SAY_US       1000000                /* threads log their rate this far apart, */
@@ -286,6 +287,79 @@ static void generate_tick(struct mr_op_ctx *ctx, int64_t at_us) {
   gen->said_ns = ctx->now_ns;
 }
 
+/* ---- checkpoints ---- */
+
+/* All that says which rows come; when they come is left out. */
+static const char *generate_shape(const struct mr_op_plan *p) {
+  const struct mr_gen_conf *conf = p->conf;
+  uint64_t seed = p->plan->seed_given ? p->plan->seed : (uint64_t)conf->seed;
+  char *text = mr_arena_printf(p->arena, "of: %s\nseed: %llu\n", system_of(conf)->name,
+                               (unsigned long long)seed);
+  if (conf->clock.kind == 1)
+    text = mr_arena_printf(p->arena, "%sclock: start %lld us, step %lld us\n", text,
+                           (long long)conf->clock.start_us, (long long)conf->clock.step_us);
+  if (mr_gen_faults_on(conf))
+    text = mr_arena_printf(p->arena, "%sfaults: late %g by %lld us, duplicates %g, malformed %g\n",
+                           text, conf->late.share, (long long)conf->late.by_us, conf->duplicates,
+                           conf->malformed);
+  if (conf->skew > 0) text = mr_arena_printf(p->arena, "%sskew: %g\n", text, conf->skew);
+  return mr_arena_printf(p->arena,
+                         "%susers: %lld\nmerchants: %lld\nlocations: %lld\n"
+                         "devices: %lld\nitems: %lld\n",
+                         text, (long long)conf->users, (long long)conf->merchants,
+                         (long long)conf->locations, (long long)conf->devices,
+                         (long long)conf->items);
+}
+
+static void generate_snapshot(struct mr_op_ctx *ctx, struct mr_save *to) {
+  static const struct mr_save_col cols[] = {{"row", MR_SAVE_INT},
+                                            {"event", MR_SAVE_INT},
+                                            {"stamp_us", MR_SAVE_INT},
+                                            {"malformed", MR_SAVE_INT}};
+  const struct mr_gen *gen = ctx->self;
+  mr_save_int(to, "row", (int64_t)gen->row);
+  mr_save_int(to, "spent_ns", (int64_t)mr_gen_spent_ns(ctx, gen));
+  mr_save_int(to, "start_us", gen->start_us);
+  mr_save_int(to, "next_ns", (int64_t)gen->next_ns);
+  if (!gen->past) return;
+  uint64_t first = gen->row > MR_GEN_HISTORY ? gen->row - MR_GEN_HISTORY : 0;
+  mr_save_rows(to, "past", cols, sizeof cols / sizeof *cols);
+  for (uint64_t k = first; k < gen->row; k++) {
+    const struct mr_gen_past *past = &gen->past[k % MR_GEN_HISTORY];
+    mr_save_row(to);
+    mr_save_put_int(to, (int64_t)k);
+    mr_save_put_int(to, (int64_t)past->event);
+    mr_save_put_int(to, past->stamp_us);
+    mr_save_put_int(to, past->malformed);
+  }
+  mr_save_rows_end(to);
+}
+
+static int generate_restore(struct mr_op_ctx *ctx, struct mr_load *from, struct mr_error *err) {
+  struct mr_gen *gen = ctx->self;
+  struct mr_load_rows *rows = MR_NEW(ctx->arena, struct mr_load_rows, 1);
+  int64_t row, spent, next;
+  if (!mr_load_int(from, "row", &row) || !mr_load_int(from, "spent_ns", &spent) ||
+      !mr_load_int(from, "start_us", &gen->start_us) || !mr_load_int(from, "next_ns", &next))
+    return mr_error_set(err, MR_ERR_IO, "the position is missing");
+  gen->resumed = row > 0;
+  gen->row = (uint64_t)row;
+  gen->spent_ns = (uint64_t)spent;
+  if (gen->virtual_clock)
+    gen->next_ns = (uint64_t)next; /* nothing waits: planned times go on as they were */
+  else
+    gen->row_base = gen->row; /* the next row is due at once, the others behind it */
+  if (!gen->past || !mr_load_rows(from, "past", rows)) return MR_OK;
+  if (rows->cnt != 4 || mr_load_col(rows, "malformed", MR_SAVE_INT) != 3)
+    return mr_error_set(err, MR_ERR_IO, "the rows before the position are not as they must be");
+  while (mr_load_next(rows)) {
+    const struct mr_load_value *v = rows->values;
+    gen->past[(uint64_t)v[0].i % MR_GEN_HISTORY] =
+        (struct mr_gen_past){(uint64_t)v[1].i, v[2].i, v[3].i != 0};
+  }
+  return MR_OK;
+}
+
 const struct mr_op mr_op_generate = {
     .name = "generate",
     .help = "makes the events of a known system",
@@ -300,4 +374,7 @@ const struct mr_op mr_op_generate = {
     .init = generate_init,
     .poll = generate_poll,
     .tick = generate_tick,
+    .shape = generate_shape,
+    .snapshot = generate_snapshot,
+    .restore = generate_restore,
 };

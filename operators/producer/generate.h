@@ -144,6 +144,9 @@ struct mr_gen {
   uint32_t streams;               /* those that are needed, a bit each */
   uint64_t row;                   /* number of the next row */
   uint64_t row_end;               /* rows come out before it; UINT64_MAX: no end */
+  uint64_t row_base;              /* the row that is planned at start_ns */
+  uint64_t spent_ns;              /* of `duration`, before a restart */
+  bool resumed;                   /* it goes on: no waiting before the first row */
   bool started, virtual_clock, time_wanted;
   bool heap;                    /* some column puts values on the heap */
   uint64_t start_ns;            /* monotonic: the first row's planned time */
@@ -216,6 +219,8 @@ static inline int64_t mr_gen_row_stamp(const struct mr_gen *gen, int64_t us) {
 
 /* Before anything else. False: not yet, come again. */
 bool mr_gen_start(struct mr_op_ctx *ctx, struct mr_gen *gen);
+/* Time of the source's duration that has passed, for checkpoints, ns. */
+uint64_t mr_gen_spent_ns(const struct mr_op_ctx *ctx, const struct mr_gen *gen);
 /* How many of the rows from gen->row on are to be made now, at most max, with their planned times
  * in planned_ns and vtime_us. 0: none, and *end when none will ever be. */
 uint32_t mr_gen_due(struct mr_op_ctx *ctx, struct mr_gen *gen, uint32_t max, bool *end);

@@ -21,7 +21,7 @@ static uint64_t gap_ns(const struct mr_gen *gen, uint64_t k) {
 }
 
 static uint64_t planned_ns(const struct mr_gen *gen, uint64_t k) {
-  return (uint64_t)((double)k * gen->period_ns + 0.5);
+  return (uint64_t)((double)(k - gen->row_base) * gen->period_ns + 0.5);
 }
 
 /* Planned times of up to max rows that are not planned after `until` (ns after the start); their
@@ -74,6 +74,9 @@ static uint32_t due_virtual(struct mr_op_ctx *ctx, struct mr_gen *gen, uint32_t 
 static uint32_t due_wall(struct mr_op_ctx *ctx, struct mr_gen *gen, uint32_t max, bool *end) {
   const struct mr_gen_conf *conf = ctx->conf;
   uint64_t last = conf->duration_ns > 0 ? (uint64_t)conf->duration_ns - 1 : UINT64_MAX;
+  *end = conf->duration_ns > 0 && last < gen->spent_ns;
+  if (*end) return 0;
+  if (conf->duration_ns > 0) last -= gen->spent_ns;
   if (ctx->now_ns < gen->start_ns) {
     ctx->wake_ns = gen->start_ns;
     return 0;
@@ -89,6 +92,13 @@ static uint32_t due_wall(struct mr_op_ctx *ctx, struct mr_gen *gen, uint32_t max
   *end = next > last;
   ctx->wake_ns = gen->start_ns + next;
   return 0;
+}
+
+uint64_t mr_gen_spent_ns(const struct mr_op_ctx *ctx, const struct mr_gen *gen) {
+  const struct mr_gen_conf *conf = ctx->conf;
+  if (!gen->started || gen->virtual_clock || ctx->now_ns < gen->start_ns) return gen->spent_ns;
+  return gen->spent_ns +
+         (gen->period_ns > 0 ? next_planned_ns(gen, conf->poisson) : ctx->now_ns - gen->start_ns);
 }
 
 uint32_t mr_gen_due(struct mr_op_ctx *ctx, struct mr_gen *gen, uint32_t max, bool *end) {
@@ -111,7 +121,8 @@ static bool agree_on_start(struct mr_op_ctx *ctx, struct mr_gen *gen) {
       /* relaxed: who wins writes the times; nobody reads them before the release below */
       atomic_compare_exchange_strong_explicit(&shared->state, &none, MR_GEN_START_CHOSEN,
                                               memory_order_relaxed, memory_order_relaxed)) {
-    shared->start_ns = ctx->now_ns + (gen->virtual_clock ? 0 : (uint64_t)conf->after_ns);
+    uint64_t after_ns = gen->virtual_clock || gen->resumed ? 0 : (uint64_t)conf->after_ns;
+    shared->start_ns = ctx->now_ns + after_ns;
     shared->start_us = mr_clock_wall_us(ctx->clock) + conf->after_ns / 1000;
     /* release: pairs with the acquire above; the times are written */
     atomic_store_explicit(&shared->state, MR_GEN_START_KNOWN, memory_order_release);
@@ -122,7 +133,7 @@ static bool agree_on_start(struct mr_op_ctx *ctx, struct mr_gen *gen) {
     return false;
   }
   gen->start_ns = shared->start_ns;
-  gen->start_us = shared->start_us;
+  if (!gen->resumed || !gen->virtual_clock) gen->start_us = shared->start_us;
   return true;
 }
 

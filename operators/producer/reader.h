@@ -82,6 +82,12 @@ struct mr_reader {
   uint64_t look_ns;       /* when to look at the files again; 0: now */
   struct mr_pace pace;
   struct mr_shared_part part; /* of a share */
+  bool resumes;               /* the next part is the rest of this one: */
+  struct {
+    const char *name;
+    uint64_t pos, line;
+    bool whole; /* it has none: the file behind it */
+  } resume;
 };
 
 /* The words that `format` of a source may be. */
@@ -105,6 +111,10 @@ enum mr_poll mr_reader_poll(struct mr_reader *reader, struct mr_op_ctx *ctx);
 /* mr_op.replay */
 bool mr_reader_replay(struct mr_reader *reader, struct mr_op_ctx *ctx,
                       struct mr_replay_lines *lines);
+/* mr_op.snapshot and restore, of files that are not shared. */
+void mr_reader_snapshot(struct mr_reader *reader, struct mr_op_ctx *ctx, struct mr_save *to);
+int mr_reader_restore(struct mr_reader *reader, struct mr_op_ctx *ctx, const struct mr_load *from,
+                      struct mr_error *err);
 /* After it the descriptor of a file may be closed. A read of a stream may still block;
  * mr_io_destroy ends it. */
 void mr_reader_fini(struct mr_reader *reader);

@@ -69,7 +69,9 @@ enum mr_next mr_reader_next_part(struct mr_reader *r, struct mr_op_ctx *ctx) {
   r->in_part = true;
   r->part_ended = r->has_lines = r->at_end = r->anew = false;
   if (r->conf.files) r->conf.files->tail_len = 0;
-  return next;
+  if (mr_reader_resume(r, ctx)) return next;
+  r->ended = true;
+  return MR_NEXT_FAILED;
 }
 
 /* ---- following ---- */

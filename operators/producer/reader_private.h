@@ -18,6 +18,9 @@ enum mr_next {
 enum mr_next mr_reader_next_part(struct mr_reader *reader, struct mr_op_ctx *ctx);
 /* Gives the lines the next block of the part. The last one may hold nothing but the end. */
 enum mr_next mr_reader_next_block(struct mr_reader *reader, struct mr_op_ctx *ctx);
+/* Where the part that begins is the rest of one, goes to its place. False: the graph was stopped.
+ */
+bool mr_reader_resume(struct mr_reader *reader, struct mr_op_ctx *ctx);
 /* Hands the line over that is no row; false: later. */
 bool mr_reader_offer_bad(struct mr_reader *reader, struct mr_op_ctx *ctx);
 

@@ -53,6 +53,11 @@ static void stdout_tick(struct mr_op_ctx *ctx, int64_t at_us) {
 static void stdout_finish(struct mr_op_ctx *ctx) {
   mr_writer_finish(ctx->self, ctx);
 }
+/* What was taken is out before the checkpoint counts it. */
+static void stdout_snapshot(struct mr_op_ctx *ctx, struct mr_save *to) {
+  (void)to;
+  mr_writer_settled(ctx->self, ctx);
+}
 static void stdout_fini(struct mr_op_ctx *ctx) {
   mr_writer_fini(ctx->self, ctx);
 }
@@ -72,5 +77,6 @@ const struct mr_op mr_op_stdout = {
     .drain = stdout_drain,
     .tick = stdout_tick,
     .finish = stdout_finish,
+    .snapshot = stdout_snapshot,
     .fini = stdout_fini,
 };

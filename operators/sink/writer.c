@@ -16,6 +16,7 @@
 #define LOW_SHARE 8u
 /* Views of fewer rows do not wait in a buffer for the next one. */
 #define SMALL_ROWS 256u
+#define RETRY_NS   UINT64_C(1000000000) /* a full disk is tried again after this */
 
 struct writer_plan {
   int32_t raw_col; /* the line is written as it is: in all rows of `any`, in those that have one
@@ -181,6 +182,17 @@ void mr_writer_open_later(struct mr_writer *w, const char *path) {
   w->append = w->later = true;
 }
 
+void mr_writer_open_next(struct mr_writer *w, const char *path) {
+  w->name = path;
+  w->later = true;
+  w->append = w->finishing = w->flushing = w->stream = false;
+  w->fd = -1;
+  w->state = MR_WRITER_CLOSED;
+  w->file_bytes = w->file_rows = 0;
+  w->cur = 0;
+  put_header(w);
+}
+
 void mr_writer_attach(struct mr_writer *w, int fd, const char *name) {
   w->name = name;
   w->fd = fd;
@@ -223,14 +235,49 @@ static uint64_t rows_within(const struct mr_writer *w, const struct mr_writer_bu
   return rows;
 }
 
+static bool is_full(int64_t rc) {
+  return rc == -ENOSPC || rc == -EDQUOT || rc == -EFBIG;
+}
+
+/* A graph that takes checkpoints waits for room: the rest is written again every RETRY_NS. True: it
+ * does, and the write counts as under way. */
+static bool waits_for_room(struct mr_writer *w, struct mr_op_ctx *ctx) {
+  if (!ctx->checkpoints || w->stream || !is_full(w->req.result)) return false;
+  uint64_t left = w->req.len - w->req.done, now = mr_clock_mono_ns(ctx->clock);
+  if (!w->full_said)
+    mr_log_write(ctx->log, MR_LOG_WARN, "MR5011", ctx->node->name,
+                 "no room for %s: %llu bytes are needed; waiting", w->name,
+                 (unsigned long long)left);
+  if (!w->full_said || now >= w->retry_ns) {
+    bool first = !w->full_said;
+    w->full_said = true;
+    w->retry_ns = now + RETRY_NS;
+    if (first) return true;
+    w->req.buf = (char *)w->req.buf + w->req.done;
+    w->req.len = left;
+    w->file_bytes += w->req.done;
+    ctx->counts.bytes_out += w->req.done;
+    w->req.done = 0;
+    mr_io_submit(w->io, &w->req);
+  }
+  return true;
+}
+
 /* Looks whether the write is done; false: it failed. */
 static bool reap(struct mr_writer *w, struct mr_op_ctx *ctx) {
   if (!w->in_flight || !mr_io_done(&w->req)) return true;
+  if (w->req.result < 0 && waits_for_room(w, ctx)) return true;
+  if (w->full_said && w->req.result >= 0) {
+    w->full_said = false;
+    mr_log_write(ctx->log, MR_LOG_INFO, NULL, ctx->node->name, "%s has room again", w->name);
+  }
   struct mr_writer_buf *buf = &w->bufs[w->cur ^ 1];
   bool ok = w->req.result >= 0, has_rows = w->json || w->csv;
   size_t rest;
   uint64_t rows = ok ? buf->rows : has_rows ? rows_within(w, buf, w->req.done, &rest) : 0;
   w->in_flight = false;
+  w->file_rows += rows;
+  w->file_bytes += w->req.done;
   ctx->counts.rows_out += rows;
   ctx->counts.bytes_out += w->req.done;
   buf->used = buf->head = 0;
@@ -347,7 +394,16 @@ static bool is_due(const struct mr_writer *w, const struct mr_op_ctx *ctx) {
 static bool close_file(struct mr_writer *w, struct mr_op_ctx *ctx) {
   if (w->in_flight) return false;
   if (w->shared || w->state == MR_WRITER_CLOSED) w->state = MR_WRITER_SHUT;
-  if (w->state == MR_WRITER_OPEN)
+  if (w->state == MR_WRITER_OPEN && w->synced)
+    step_to(w, MR_WRITER_SYNCING, (struct mr_io_req){.kind = MR_IO_DATASYNC, .fd = w->fd});
+  if (w->state == MR_WRITER_SYNCING) {
+    if (!mr_io_done(&w->file)) return false;
+    if (w->file.result < 0) {
+      fail(w, ctx, w->file.result);
+      return true;
+    }
+  }
+  if (w->state == MR_WRITER_OPEN || w->state == MR_WRITER_SYNCING)
     step_to(w, MR_WRITER_CLOSING, (struct mr_io_req){.kind = MR_IO_CLOSE, .fd = w->fd});
   if (w->state == MR_WRITER_CLOSING) {
     if (!mr_io_done(&w->file)) return false;
@@ -358,6 +414,23 @@ static bool close_file(struct mr_writer *w, struct mr_op_ctx *ctx) {
       w->state = MR_WRITER_SHUT;
   }
   return w->state == MR_WRITER_SHUT || w->state == MR_WRITER_FAILED;
+}
+
+bool mr_writer_settled(struct mr_writer *w, struct mr_op_ctx *ctx) {
+  if (w->syncing) {
+    ctx->more = !mr_io_done(&w->file);
+    if (ctx->more) return false;
+    w->syncing = false;
+    if (w->file.result >= 0) return true;
+    fail(w, ctx, w->file.result);
+    return false;
+  }
+  if (!mr_writer_written(w, ctx)) return false;
+  if (w->stream || w->state != MR_WRITER_OPEN) return w->state != MR_WRITER_FAILED;
+  w->file = (struct mr_io_req){.kind = MR_IO_DATASYNC, .fd = w->fd};
+  mr_io_submit(w->io, &w->file);
+  w->syncing = ctx->more = true;
+  return false;
 }
 
 static void go_on(struct mr_writer *w, struct mr_op_ctx *ctx) {
@@ -456,6 +529,7 @@ void mr_writer_fini(struct mr_writer *w, struct mr_op_ctx *ctx) {
     mr_io_finish(w->io, &w->file);
     if (w->state == MR_WRITER_OPENING && w->file.result >= 0) w->fd = (int)w->file.result;
   }
+  if (w->syncing || w->state == MR_WRITER_SYNCING) mr_io_finish(w->io, &w->file);
   if (w->state == MR_WRITER_CLOSING) {
     mr_io_finish(w->io, &w->file);
     w->fd = -1;

@@ -29,6 +29,7 @@ enum mr_writer_state {
   MR_WRITER_OPENING,
   MR_WRITER_SIZING, /* looks what kind of file it is */
   MR_WRITER_OPEN,
+  MR_WRITER_SYNCING,
   MR_WRITER_CLOSING,
   MR_WRITER_SHUT,
   MR_WRITER_FAILED
@@ -50,8 +51,9 @@ struct mr_writer {
   bool shared; /* a descriptor that is not ours to close */
   bool stream; /* no regular file */
   bool append;
-  bool eager; /* hands over what is there after every view, once the write before is done */
-  bool small; /* the view is small: no other one may follow soon */
+  bool synced; /* what is written is on the disk before the file is closed */
+  bool eager;  /* hands over what is there after every view, once the write before is done */
+  bool small;  /* the view is small: no other one may follow soon */
   bool finishing, flushing;
   int fd;
   uint32_t buf_sz;
@@ -60,6 +62,10 @@ struct mr_writer {
   struct mr_io_req req;  /* of the write */
   struct mr_io_req file; /* of opening and closing */
   struct mr_writer_buf bufs[2];
+  uint64_t file_bytes, file_rows; /* in the file that is open */
+  bool syncing;                   /* mr_writer_settled: the sync is under way */
+  bool full_said;                 /* that the disk is full */
+  uint64_t retry_ns;              /* when to try again */
   uint64_t sent_ns;
   const struct mr_json_encoder *json; /* or */
   const struct mr_csv_encoder *csv;   /* or text of other kinds */
@@ -105,6 +111,14 @@ int mr_writer_open(struct mr_writer *w, struct mr_op_ctx *ctx, const char *path,
                    struct mr_error *err);
 /* Opens a file for appending, with the folders above it, once there is something to write. */
 void mr_writer_open_later(struct mr_writer *w, const char *path);
+/* The same anew, behind mr_writer_finish or at the start: another file, which is written from its
+ * beginning. */
+void mr_writer_open_next(struct mr_writer *w, const char *path);
+/* Nothing was put into the file since it was said to be opened. */
+static inline bool mr_writer_untouched(const struct mr_writer *w) {
+  return w->state == MR_WRITER_CLOSED && w->bufs[w->cur].used == w->bufs[w->cur].head &&
+         !w->in_flight;
+}
 /* Writes to a descriptor that stays open, as a stream. */
 void mr_writer_attach(struct mr_writer *w, int fd, const char *name);
 /* For fini: what is whole and still here goes to a file; then it is closed. */
@@ -119,6 +133,10 @@ void mr_writer_drain(struct mr_writer *w, struct mr_op_ctx *ctx);
 void mr_writer_tick(struct mr_writer *w, struct mr_op_ctx *ctx);
 /* Writes all and closes. */
 void mr_writer_finish(struct mr_writer *w, struct mr_op_ctx *ctx);
+
+/* For a barrier: all that was taken is written, and of a file on the disk; false: not yet,
+ * ctx->more is set, or the graph was stopped. */
+bool mr_writer_settled(struct mr_writer *w, struct mr_op_ctx *ctx);
 
 /* ---- text of other kinds ---- */
 

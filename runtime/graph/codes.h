@@ -55,7 +55,8 @@
   X(4012, AMBIGUOUS_TYPE, "a column of an untyped event is used as two types")                     \
   X(4013, NO_INPUT, "an input does not exist")                                                     \
   X(4014, BAD_EVENT, "the event is not understood")                                                \
-  X(4015, BAD_TABLE, "the table is not understood")
+  X(4015, BAD_TABLE, "the table is not understood")                                                \
+  X(4016, NOT_RESTARTABLE, "the source cannot go back to a checkpoint")
 
 enum mr_code {
 #define MR_CODE_ENUM(number, name, title) MR_CODE_##name = number,

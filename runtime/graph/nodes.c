@@ -148,6 +148,21 @@ static void name_outputs(struct mr_planner *pl, struct mr_draft *d) {
   d->outputs = names;
 }
 
+/* State that would be lost is refused; a source that cannot go back is warned of. */
+static void check_checkpoint(struct mr_planner *pl, const struct mr_draft *d) {
+  const struct mr_op *op = d->op;
+  struct mr_span at = mr_tree_span(mr_tree_get(d->tree, "type"));
+  if (!pl->plan->runtime.checkpoint.dir || op->snapshot) return;
+  if (op->flags & (MR_OP_KEYED | MR_OP_ABSORBS | MR_OP_DERIVES))
+    mr_diag_error(pl->diags, MR_CODE_NOT_AVAILABLE, at,
+                  "checkpoint with type %s is not available yet", op->name);
+  else if (op->kind == MR_OP_SOURCE)
+    mr_diag_warning(pl->diags, MR_CODE_NOT_RESTARTABLE, at,
+                    "%s cannot go back to a checkpoint: what it had read is not read again after a "
+                    "restart, and rows that were on their way are missing",
+                    op->name);
+}
+
 static void read_options(struct mr_planner *pl, struct mr_draft *d) {
   struct mr_tree *type = mr_tree_get(d->tree, "type");
   struct mr_opt_reader rd = {pl->arena, pl->diags, NULL};
@@ -170,6 +185,7 @@ static void read_options(struct mr_planner *pl, struct mr_draft *d) {
   }
   if (mr_opt_read(&rd, d->tree, mr_tree_name_span(d->tree), parts, cnt)) d->broken = true;
   if (d->op) name_outputs(pl, d);
+  if (d->op) check_checkpoint(pl, d);
   if (d->op && d->common.workers > 1 &&
       !(d->op->flags & (MR_OP_KEYED | MR_OP_TURNS | MR_OP_PARTS))) {
     mr_diag_error(pl->diags, MR_CODE_NOT_AVAILABLE, mr_tree_span(mr_tree_get(d->tree, "workers")),
@@ -390,6 +406,10 @@ static void sort_drafts(struct mr_planner *pl) {
       struct mr_draft *d = &pl->drafts[i];
       if (done[i] || !inputs_done(d, done)) continue;
       bool turns = d->op && d->op->flags & MR_OP_TURNS && d->common.workers > 1;
+      if (turns && pl->plan->runtime.checkpoint.dir) { /* a cut lies between two of its rows */
+        d->common.workers = 1;
+        turns = false;
+      }
       for (int k = 0; k < 1 + turns; k++) {
         d->order = cnt;
         pl->sorted[cnt++] = i;

@@ -22,7 +22,10 @@ struct runtime_conf {
   int64_t drain_timeout_ns;
   int at_end, clock, huge_pages;
   int64_t link_items;
-  struct mr_tree *checkpoint;
+  struct {
+    const char *dir;
+    int64_t interval_ns, keep;
+  } checkpoint;
 };
 
 #define RT(member)      MR_OPT_AT(struct runtime_conf, member)
@@ -39,6 +42,15 @@ static const struct mr_opt worker_opts[] = {
     {"wait", MR_OPT_ENUM, WORKERS(wait), .def = "adaptive", .words = wait_words,
      .help = "what a worker without work does"},
     MR_OPT_END};
+#define CHECKPOINT(member) (RT(checkpoint.member) - RT(checkpoint))
+static const struct mr_opt checkpoint_opts[] = {
+    {"dir", MR_OPT_STRING, CHECKPOINT(dir),
+     .help = "folder of the graph's checkpoints; default: DATA_DIR/checkpoints/GRAPH"},
+    {"interval", MR_OPT_DURATION_NS, CHECKPOINT(interval_ns), .def = "10s", .min = 1e6, .max = 1e18,
+     .help = "time from one checkpoint to the next"},
+    {"keep", MR_OPT_INT64, CHECKPOINT(keep), .def = "3", .min = 1, .max = 1000,
+     .help = "how many are kept; a damaged one is passed over for the one before"},
+    MR_OPT_END};
 static const struct mr_opt runtime_opts[] = {
     {"data_dir", MR_OPT_STRING, RT(data_dir), .def = "./millrace-data",
      .help = "where files are kept"},
@@ -51,7 +63,8 @@ static const struct mr_opt runtime_opts[] = {
      .help = "virtual: time follows the rows"},
     {"link_items", MR_OPT_INT64, RT(link_items), .def = "64", .min = 1, .max = 4096,
      .help = "batches that a link between two workers holds"},
-    {"checkpoint", MR_OPT_RAW, RT(checkpoint), .since = MR_OPT_LATER, .help = "checkpoints"},
+    {"checkpoint", MR_OPT_TABLE, RT(checkpoint), .sub = checkpoint_opts,
+     .help = "state and positions are kept, so that a killed graph goes on where it was"},
     {"huge_pages", MR_OPT_ENUM, RT(huge_pages), .def = "auto", .words = huge_words,
      .help = "2 MiB pages for batches and rings"},
     MR_OPT_END};
@@ -111,6 +124,12 @@ static void read_runtime(struct mr_planner *pl, struct mr_tree *tree) {
   rt->virtual_clock = pl->conf->clock >= 0 ? pl->conf->clock == 1 : conf.clock == 1;
   rt->link_items = conf.link_items ? (uint32_t)conf.link_items : MR_LINK_ITEMS;
   rt->huge_pages = (enum mr_huge_pages)conf.huge_pages;
+  if (mr_tree_get(tree, "checkpoint")) {
+    const char *dir = conf.checkpoint.dir;
+    if (!dir) dir = mr_arena_printf(pl->arena, "%s/checkpoints/%s", rt->data_dir, pl->plan->graph);
+    rt->checkpoint = (struct mr_plan_checkpoint){dir, conf.checkpoint.interval_ns,
+                                                 (uint32_t)conf.checkpoint.keep};
+  }
   pl->worker_count = conf.workers.count;
   pl->worker_cpus = conf.workers.cpus;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "worker/checkpoint_private.h"
 #include "worker/run_private.h"
 
 #define RESERVE_SZ     (UINT64_C(64) << 30) /* addresses; backed only where used */
@@ -526,6 +527,14 @@ static int init_operators(struct mr_run *run, struct mr_error *err) {
   return MR_OK;
 }
 
+/* There is nothing to do: all had been read before. */
+static void end_all(struct mr_run *run) {
+  for (uint32_t i = 0; i < run->plan->instance_cnt; i++) {
+    run->insts[i].ended = run->insts[i].source_done = run->insts[i].source_ended = true;
+    run->insts[i].worker->live_cnt = 0;
+  }
+}
+
 int mr_run_lay_out(struct mr_run *run, struct mr_error *err) {
   int rc = mr_region_create(&run->region, RESERVE_SZ, run->plan->runtime.huge_pages, err);
   if (rc == MR_ERR_NOMEM)
@@ -538,7 +547,14 @@ int mr_run_lay_out(struct mr_run *run, struct mr_error *err) {
   if (!rc) rc = make_returns(run, err);
   if (rc) return rc;
   make_heads(run);
-  rc = init_operators(run, err);
+  rc = mr_checkpoint_open(run, err);
+  if (!rc && run->checkpoint && run->checkpoint->had_ended) {
+    end_all(run);
+    return MR_OK;
+  }
+  if (!rc) rc = init_operators(run, err);
+  if (!rc) rc = mr_checkpoint_reserve(run, err);
+  if (!rc) rc = mr_recover_restore(run, err);
   if (!rc) rc = mr_region_commit(&run->region, err);
   return rc;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "worker/checkpoint_private.h"
 
 void mr_batch_release(struct mr_worker *worker, struct mr_batch *batch) {
   struct mr_run *run = worker->run;
@@ -121,7 +122,7 @@ static void send_control(struct mr_instance *inst, struct mr_send *send, struct 
 
 bool mr_send_flush(struct mr_instance *inst, struct mr_send *send) {
   uint32_t cnt = inst->run->plan->partition_cnt;
-  if (send->open && (send->dirty || send->end_pending)) {
+  if (send->open && (send->dirty || send->end_pending || send->barrier_pending)) {
     if (!mr_link_has_room(send->link, 1)) return false;
     mr_gather_flush(send);
   }
@@ -141,6 +142,16 @@ bool mr_send_flush(struct mr_instance *inst, struct mr_send *send) {
   if (send->dirty) {
     send->dirty = false;
     inst->worker->dirty_sends--;
+  }
+  if (send->barrier_pending) {
+    struct mr_msg *msg = free_message(inst, send);
+    if (!msg) return false;
+    msg->kind = MR_MSG_BARRIER;
+    msg->partition = 0;
+    msg->frontier_out = (int64_t)inst->barrier_next;
+    send_control(inst, send, msg);
+    send->barrier = inst->barrier_next;
+    send->barrier_pending = false;
   }
   if (send->end_pending && !send->ended) {
     struct mr_msg *msg = free_message(inst, send);
@@ -195,11 +206,14 @@ static void deliver(struct mr_instance *from, const struct mr_edge *edge,
     mr_worker_switch(from->worker, from);
     return;
   }
-  if (mr_instance_busy(to)) {
+  if (mr_instance_busy(to) || in->barred) {
     MR_ASSERT(!in->pending);
     in->pending = view;
     in->pending_batch = given;
-    to->pending_cnt++;
+    if (in->barred)
+      mr_barrier_park(to);
+    else
+      to->pending_cnt++;
     return;
   }
   mr_worker_switch(from->worker, to);
@@ -383,9 +397,10 @@ bool mr_out_frontier(struct mr_instance *inst, struct mr_outp *out, uint32_t par
   }
   for (uint32_t i = 0; i < out->edge_cnt; i++) {
     struct mr_instance *to = out->edges[i].to;
-    const struct mr_front *f = &to->ins[out->edges[i].input].fronts[partition];
+    const struct mr_in *in = &to->ins[out->edges[i].input];
+    const struct mr_front *f = &in->fronts[partition];
     if (!f->carried || (f->us >= frontier_us && f->idle == idle)) continue;
-    if (mr_instance_busy(to)) {
+    if (mr_instance_busy(to) || (in->barred && !to->keep)) {
       all = false;
       continue;
     }

@@ -29,6 +29,7 @@
 struct mr_worker;
 struct mr_head;
 struct mr_run;
+struct mr_piece;
 
 enum mr_item_kind {
   MR_ITEM_NONE,
@@ -36,20 +37,22 @@ enum mr_item_kind {
   MR_ITEM_FRONTIER,
   MR_ITEM_END,
   MR_ITEM_TICK,
-  MR_ITEM_POLL
+  MR_ITEM_POLL,
+  MR_ITEM_BARRIER
 };
 
 enum mr_phase {
   MR_PHASE_IDLE,
-  MR_PHASE_START,   /* waits for room; timers that are due before the item */
-  MR_PHASE_TICK,    /* draining after such a timer */
-  MR_PHASE_WORK,    /* process, tick or finish was called: drains */
-  MR_PHASE_SLICE,   /* the rows before a virtual timer are done */
-  MR_PHASE_REJECT,  /* error rows of the view go out */
-  MR_PHASE_TIME,    /* the frontier of the item is taken */
-  MR_PHASE_ADVANCE, /* advance was called: drains */
-  MR_PHASE_FORWARD, /* the frontier goes on */
-  MR_PHASE_CLEAR    /* readers finish, then the view is released */
+  MR_PHASE_START,    /* waits for room; timers that are due before the item */
+  MR_PHASE_TICK,     /* draining after such a timer */
+  MR_PHASE_WORK,     /* process, tick or finish was called: drains */
+  MR_PHASE_SLICE,    /* the rows before a virtual timer are done */
+  MR_PHASE_REJECT,   /* error rows of the view go out */
+  MR_PHASE_TIME,     /* the frontier of the item is taken */
+  MR_PHASE_ADVANCE,  /* advance was called: drains */
+  MR_PHASE_SNAPSHOT, /* a barrier, or the end: the operator's snapshot is taken */
+  MR_PHASE_FORWARD,  /* the frontier goes on */
+  MR_PHASE_CLEAR     /* readers finish, then the view is released */
 };
 
 /* What an instance has been told about time on one partition, by one input. */
@@ -78,6 +81,7 @@ struct mr_in {              /* one input edge of an instance */
   struct mr_batch *pending_batch; /* and the batch that came with it, see struct mr_outp */
   bool ended;                     /* nothing more comes */
   bool end_pending;               /* direct: the end waits behind what is being done */
+  bool barred;                    /* it has brought the barrier, others have not: not read */
   struct mr_front *fronts;        /* by partition of the graph */
   struct mr_col *cols;            /* link: the column table of the view being read */
   struct mr_view view;
@@ -101,6 +105,8 @@ struct mr_send { /* a link that an output writes */
   struct mr_front *told;             /* and what it knows */
   bool dirty;                        /* want differs from told somewhere */
   bool end_pending, ended;
+  bool barrier_pending; /* a barrier goes as soon as there is a message, before all else */
+  uint64_t barrier;     /* the last one that was sent */
   int64_t now_us;
   struct mr_instance *from;
   struct mr_outp *out;
@@ -245,6 +251,14 @@ struct mr_instance {
   bool in_turn, draining; /* draining: it has seen the drain before its end */
 
   bool ended, failed;
+
+  /* checkpoints (checkpoint_private.h) */
+  struct mr_piece *piece;          /* NULL: the graph takes none */
+  uint64_t barrier, barrier_next;  /* the last one it has passed; the one that is coming */
+  uint64_t published;              /* the last one that its operator knows to be durable */
+  uint32_t barred_cnt, parked_cnt; /* inputs that brought it; things that wait on those */
+  bool barrier_due;                /* it has come on all inputs */
+  bool last_taken;                 /* the snapshot behind the end is under way, or done */
 
   /* stats */
   uint64_t errors_said, errors_said_ns; /* error rows reported to the log, and when */

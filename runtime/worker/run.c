@@ -13,6 +13,7 @@
 #include "base/assert.h"
 #include "graph/secret.h"
 #include "io/io.h"
+#include "worker/checkpoint_private.h"
 #include "worker/run_private.h"
 
 static void wake_worker(void *ctx) {
@@ -106,14 +107,14 @@ int mr_run_start(struct mr_run *run, struct mr_error *err) {
   return MR_OK;
 }
 
-static void wake_all(struct mr_run *run) {
+void mr_run_wake(struct mr_run *run) {
   for (uint32_t i = 0; i < run->worker_cnt; i++) mr_wake_signal(&run->wakes[i]);
 }
 
 void mr_run_drain(struct mr_run *run) {
   /* release: pairs with the acquire in the workers' housekeeping */
   atomic_store_explicit(&run->stop, 1, memory_order_release);
-  wake_all(run);
+  mr_run_wake(run);
 }
 
 void mr_run_set_draining(struct mr_run *run) {
@@ -123,7 +124,7 @@ void mr_run_set_draining(struct mr_run *run) {
 void mr_run_abort(struct mr_run *run) {
   /* release: pairs with the acquire in mr_worker_loop */
   atomic_store_explicit(&run->abort, 1, memory_order_release);
-  wake_all(run);
+  mr_run_wake(run);
 }
 
 static bool all_done(struct mr_run *run) {
@@ -149,6 +150,7 @@ bool mr_run_wait(struct mr_run *run, uint64_t timeout_ns) {
   }
   for (uint32_t i = 0; i < run->worker_cnt; i++)
     if (run->workers[i].live_cnt) run->cut_short = true;
+  mr_checkpoint_finish(run);
   return true;
 }
 
@@ -172,6 +174,7 @@ bool mr_run_step(struct mr_run *run, uint32_t worker, bool *live) {
   *live = false;
   for (uint32_t i = 0; i < run->worker_cnt; i++)
     if (run->workers[i].live_cnt || run->workers[i].dirty_sends) *live = true;
+  if (!*live) mr_checkpoint_finish(run);
   return did;
 }
 
@@ -196,7 +199,19 @@ void mr_op_fail(struct mr_op_ctx *ctx, int code, const char *fmt, ...) {
   pthread_mutex_unlock(&run->lock);
   /* release: pairs with no acquire; whoever sees it stops, the text is read after the join */
   atomic_store_explicit(&run->failed, 1, memory_order_release);
-  wake_all(run);
+  mr_run_wake(run);
+}
+
+void mr_run_fail(struct mr_run *run, const struct mr_error *err) {
+  pthread_mutex_lock(&run->lock);
+  if (!run->error.code) {
+    run->error = *err;
+    mr_secrets_scrub(run->plan->secrets, run->error.text);
+  }
+  pthread_mutex_unlock(&run->lock);
+  /* release: pairs with no acquire; whoever sees it stops, the text is read after the join */
+  atomic_store_explicit(&run->failed, 1, memory_order_release);
+  mr_run_wake(run);
 }
 
 struct mr_stats *mr_run_stats(struct mr_run *run) {
@@ -235,6 +250,7 @@ void mr_run_close(struct mr_run *run) {
 void mr_run_destroy(struct mr_run *run) {
   if (!run) return;
   mr_run_close(run);
+  mr_checkpoint_close(run);
   for (uint32_t i = 0; run->ios && i < run->worker_cnt; i++)
     if (run->ios[i]) mr_io_destroy(run->ios[i]);
   for (uint32_t i = 0; run->pools && i < run->plan->pool_cnt; i++)

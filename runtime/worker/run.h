@@ -38,7 +38,9 @@ struct mr_run_conf {
   mr_row_text_fn row_text;
   bool no_stats;  /* benchmarks of the instrumentation only */
   bool no_copies; /* rows cross links as views only; benchmarks of the copying */
-  void *host;     /* for operators of the host's own: mr_op_ctx.host */
+  /* Called at named points of a checkpoint, for tests that end the process there; NULL: none. */
+  void (*crash_point)(const char *point);
+  void *host; /* for operators of the host's own: mr_op_ctx.host */
 };
 
 /* Lays everything out in memory, opens what operators open, creates the stats segment. On an error

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "worker/checkpoint_private.h"
 
 #define LOOK_EVERY 8u
 
@@ -157,7 +158,10 @@ static void begin_end(struct mr_instance *inst, uint32_t in) {
   struct mr_in *edge = &inst->ins[in];
   MR_ASSERT(!edge->ended);
   edge->ended = true;
-  if (++inst->in_ended < inst->in_cnt) return;
+  if (++inst->in_ended < inst->in_cnt) {
+    mr_barrier_align(inst);
+    return;
+  }
   inst->item = MR_ITEM_END;
   inst->view = NULL;
   set_phase(inst, MR_PHASE_START);
@@ -165,8 +169,11 @@ static void begin_end(struct mr_instance *inst, uint32_t in) {
 
 void mr_instance_give_end(struct mr_instance *inst, uint32_t in) {
   struct mr_in *edge = &inst->ins[in];
-  if (inst->phase != MR_PHASE_IDLE || edge->pending) {
-    if (!edge->end_pending) inst->pending_cnt++;
+  if (inst->phase != MR_PHASE_IDLE || edge->pending || edge->barred) {
+    if (edge->barred && !edge->end_pending)
+      mr_barrier_park(inst);
+    else if (!edge->end_pending)
+      inst->pending_cnt++;
     edge->end_pending = true;
     return;
   }
@@ -239,11 +246,18 @@ static bool next_kept(struct mr_instance *inst) {
 
 /* Takes what came on direct edges meanwhile: views first. False: nothing. */
 static bool next_pending(struct mr_instance *inst) {
+  if (inst->barrier_due) {
+    inst->barrier_due = false;
+    inst->item = MR_ITEM_BARRIER;
+    inst->view = NULL;
+    set_phase(inst, MR_PHASE_SNAPSHOT);
+    return true;
+  }
   if (inst->keep && next_kept(inst)) return true;
   if (!inst->pending_cnt) return false;
   for (uint32_t i = 0; i < inst->in_cnt; i++) {
     struct mr_in *in = &inst->ins[i];
-    if (!in->pending) continue;
+    if (!in->pending || in->barred) continue;
     const struct mr_view *view = in->pending;
     in->pending = NULL;
     inst->pending_cnt--;
@@ -251,7 +265,7 @@ static bool next_pending(struct mr_instance *inst) {
     return true;
   }
   for (uint32_t i = 0; i < inst->in_cnt; i++) {
-    if (!inst->ins[i].end_pending) continue;
+    if (!inst->ins[i].end_pending || inst->ins[i].barred) continue;
     inst->ins[i].end_pending = false;
     inst->pending_cnt--;
     begin_end(inst, i);
@@ -510,6 +524,7 @@ static bool forward_source(struct mr_instance *inst) {
 /* Tells readers what the item says about time, where a view has not told them already. False: a
  * reader is at work, call again. */
 static bool forward(struct mr_instance *inst) {
+  if (inst->item == MR_ITEM_BARRIER) return mr_barrier_forward(inst);
   bool derives = inst->op->flags & MR_OP_DERIVES;
   uint32_t p = inst->partition;
   if (inst->op->kind == MR_OP_SOURCE) return forward_source(inst);
@@ -538,6 +553,7 @@ static void finish_item(struct mr_instance *inst) {
     inst->view_batch = NULL;
   }
   bool end = inst->item == MR_ITEM_END;
+  if (inst->item == MR_ITEM_BARRIER) mr_barrier_done(inst);
   if (inst->kept && inst->view) mr_keep_done(inst->keep);
   inst->kept = false;
   inst->view = NULL;
@@ -605,8 +621,17 @@ static bool run_phases(struct mr_instance *inst) {
       if (!mr_instance_clear(inst) || !forward(inst)) return false;
       inst->phase = MR_PHASE_CLEAR;
       break;
+    case MR_PHASE_SNAPSHOT:
+      if (!inst->failed && !mr_barrier_snapshot(inst)) return false;
+      inst->phase = inst->item == MR_ITEM_END ? MR_PHASE_CLEAR : MR_PHASE_FORWARD;
+      break;
     case MR_PHASE_CLEAR:
       if (!mr_instance_clear(inst)) return false;
+      if (inst->item == MR_ITEM_END && inst->piece && !inst->last_taken) {
+        inst->last_taken = true;
+        inst->phase = MR_PHASE_SNAPSHOT;
+        break;
+      }
       finish_item(inst);
       break;
     }

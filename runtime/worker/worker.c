@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "io/io.h"
+#include "worker/checkpoint_private.h"
 
 #define HOUSE_NS    UINT64_C(1000000)     /* housekeeping at least this far apart */
 #define ERRORS_NS   UINT64_C(10000000000) /* rows in error are reported this far apart */
@@ -121,7 +122,9 @@ static void housekeeping(struct mr_worker *w) {
     wall_timers(w, inst);
     if (!inst->ctx.virtual_clock) source_idleness(w, inst);
     report_errors(w, inst);
+    if (inst->phase == MR_PHASE_IDLE) mr_barrier_publish(inst);
   }
+  mr_checkpoint_drive(w->run, w->now_ns);
   mr_worker_take_returns(w);
   mr_worker_publish(w);
   w->next_house_ns = next_housekeeping(w);
@@ -218,6 +221,12 @@ void mr_worker_take_control(struct mr_instance *inst, uint32_t in, const struct 
     mr_instance_give_end(inst, in);
     return;
   }
+  if (msg->kind == MR_MSG_BARRIER) {
+    uint64_t number = (uint64_t)msg->frontier_out;
+    mr_link_control_done(link);
+    mr_barrier_arrive(inst, in, number);
+    return;
+  }
   uint32_t partition = msg->partition;
   int64_t frontier = msg->frontier_out, now_us = msg->now_us;
   bool idle = msg->idle;
@@ -256,7 +265,7 @@ static void take_link(struct mr_worker *w, struct mr_head *head) {
     if (!in->queue_cnt) return;
   }
   while (in->queue_head < in->queue_cnt) {
-    if (mr_instance_busy(inst)) {
+    if (mr_instance_busy(inst) || (in->barred && !inst->keep)) {
       mr_worker_note_blocked(w, inst);
       return;
     }
@@ -330,14 +339,19 @@ static void take_source(struct mr_worker *w, struct mr_head *head) {
     mr_worker_note_blocked(w, inst);
     return;
   }
+  if (mr_barrier_due(inst) && !inst->error_batch) {
+    w->did = true;
+    mr_barrier_inject(inst);
+    return;
+  }
   bool stop = stop_asked(w->run);
   bool all = inst->source_done || count_spent(w->run);
   if ((stop && !goes_on(inst)) || all) {
     w->did = true;
     bool flush = w->run->plan->runtime.at_end == MR_AT_END_FLUSH;
-    mr_instance_end_source(inst, !all || inst->draining ? MR_SOURCE_STOP
-                                 : flush                ? MR_SOURCE_FLUSH
-                                                        : MR_SOURCE_HOLD);
+    /* --count is no end of what is read: with checkpoints, the next run goes on */
+    bool cut = !all || inst->draining || (w->run->checkpoint && !inst->source_done);
+    mr_instance_end_source(inst, cut ? MR_SOURCE_STOP : flush ? MR_SOURCE_FLUSH : MR_SOURCE_HOLD);
     return;
   }
   if (mr_instance_ready(inst) && claim_rows(w, inst))
@@ -399,6 +413,8 @@ bool mr_worker_step(struct mr_worker *w) {
 static uint64_t park_ns(struct mr_worker *w) {
   uint64_t ns = PARK_MAX_NS;
   if (w->blocked || w->busy_cnt || w->dirty_sends || w->open_cnt) ns = BLOCKED_NS;
+  uint64_t soon = mr_checkpoint_sleep_ns(w->run, w->now_ns);
+  if (soon < ns) ns = soon;
   if (w->wake_ns) {
     uint64_t left = w->wake_ns > w->now_ns ? w->wake_ns - w->now_ns : 0;
     if (left < ns) ns = left;

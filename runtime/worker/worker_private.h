@@ -101,6 +101,7 @@ struct mr_run {
   struct mr_error error;
   uint64_t start_ns;
   bool started, cut_short;
+  struct mr_checkpoint *checkpoint; /* NULL: the graph takes none */
 };
 
 static inline bool mr_run_failed(struct mr_run *run) {
@@ -139,6 +140,11 @@ void mr_worker_take_control(struct mr_instance *inst, uint32_t in, const struct 
 void mr_worker_note_blocked(struct mr_worker *worker, struct mr_instance *inst);
 /* Publishes all counts. */
 void mr_worker_publish(struct mr_worker *worker);
+
+/* Wakes all workers. Any thread. */
+void mr_run_wake(struct mr_run *run);
+/* Stops the graph as mr_op_fail does, for what is no operator's. Any thread. */
+void mr_run_fail(struct mr_run *run, const struct mr_error *err);
 
 /* Charges the time since the last mark to whoever ran, and goes on with inst (NULL: nobody).
  * Returns the clock. */

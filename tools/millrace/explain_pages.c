@@ -213,6 +213,10 @@ const struct mr_explain mr_explains[] = {
    "The message says what is wrong and what is possible."},
   {4015, NULL, "The table of an `enrich` step cannot be read, or two of its rows have one key.",
    "The message names the row."},
+  {4016, NULL, "The graph takes checkpoints, and a source of it cannot read anything twice. A "
+   "restart goes on with what comes next: rows that were on their way when the process died are "
+   "missing.",
+   "Have the rows written to a file or topic first, and read them from there."},
 
   /* 5xxx: the machine */
   {5001, "no folder for the stats segment", "No folder can be written in which tools look for "
@@ -238,6 +242,16 @@ const struct mr_explain mr_explains[] = {
    "The line says why: a seccomp filter (as containers have), the sysctl kernel.io_uring_disabled, "
    "or too small a limit of locked memory (`ulimit -l`, LimitMEMLOCK=), or MILLRACE_IO in the "
    "environment."},
+  {5010, "a checkpoint is damaged", "The newest checkpoint cannot be used: a file of it is "
+   "missing, cut short, or has another checksum than its manifest says. The one before is used; "
+   "more input is read again, and no row is lost or doubled.",
+   "Look at the disk. `checkpoint.keep` says how many there are to fall back on."},
+  {5011, "the disk is full", "There is no room for a sink's rows or for a checkpoint. The graph "
+   "waits and tries again; nothing is lost.",
+   "Make room for the bytes that the line names; the graph goes on by itself."},
+  {5012, "a node's state is too large for a checkpoint", "What a node remembers did not fit into "
+   "the memory that is kept for snapshots. The graph runs on without this checkpoint.",
+   "Give the node more `max_state`."},
   {0, NULL, NULL, NULL},
 };
 /* clang-format on */
