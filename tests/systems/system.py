@@ -4,6 +4,7 @@ them, for a recount in plain Python."""
 
 import json
 import pathlib
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "sys"))
@@ -11,6 +12,20 @@ import millrace  # noqa: E402
 
 START = "2025-10-13T00:00:00Z"
 SEED = 7
+
+
+def duckdb():
+    """Python of build/duckdb, which has DuckDB; None: it cannot be installed."""
+    python = millrace.ROOT / "build/duckdb/bin/python3"
+    check = [python, "-c", "import duckdb"]
+    if python.exists() and subprocess.run(check, capture_output=True).returncode == 0:
+        return python
+    try:
+        subprocess.run([millrace.ROOT / "bench/duckdb/setup"], check=True, capture_output=True,
+                       timeout=240)
+    except (OSError, subprocess.CalledProcessError, subprocess.TimeoutExpired):
+        return None
+    return python
 
 
 def window_of(text, length_s):
