@@ -180,7 +180,10 @@ struct mr_op {
 
   /* One instance: memory from ctx->region and ctx->arena, files opened. */
   int (*init)(struct mr_op_ctx *ctx, struct mr_error *err);
-  enum mr_poll (*poll)(struct mr_op_ctx *ctx);                      /* sources */
+  /* Sources. Sinks: called in every step in which the instance is idle and ctx->polls is set, so
+   * that what is on its way goes on though no rows come; it emits nothing, and what it returns does
+   * not matter. */
+  enum mr_poll (*poll)(struct mr_op_ctx *ctx);
   void (*process)(struct mr_op_ctx *ctx, const struct mr_view *in); /* steps and sinks */
   void (*drain)(struct mr_op_ctx *ctx);                             /* while ctx->more */
   void (*advance)(struct mr_op_ctx *ctx,

@@ -258,6 +258,7 @@ static void init_instance(struct mr_run *run, uint32_t idx) {
   init_outputs(run, inst);
   struct mr_worker *w = inst->worker;
   w->insts[w->inst_cnt++] = inst;
+  if (inst->op->kind == MR_OP_SINK && inst->op->poll) w->polled[w->polled_cnt++] = inst;
   w->live_cnt++;
 }
 
@@ -478,6 +479,7 @@ static void make_workers(struct mr_run *run) {
     w->idx = i;
     w->cpu = plan->workers[i].cpu;
     w->insts = MR_NEW(&run->arena, struct mr_instance *, plan->instance_cnt + 1);
+    w->polled = MR_NEW(&run->arena, struct mr_instance *, plan->instance_cnt + 1);
     w->returns_in = MR_NEW(&run->arena, struct mr_return *, plan->worker_cnt);
     w->returns_out = MR_NEW(&run->arena, struct mr_return *, plan->worker_cnt);
     w->wake = &run->wakes[i];

@@ -51,9 +51,11 @@ struct mr_op_ctx {
   void *shared;     /* of all instances of the node: shared_sz bytes, zeroed; NULL: none */
   const void *conf; /* options */
   const void *data; /* op_plan.data */
-  bool more; /* set by the operator: call drain before anything else. Where it is to be set, it is
-                set before what is emitted: those rows then do not carry the input's frontier */
-  bool stop; /* a drain was asked for; sources are not polled any more */
+  bool more;  /* set by the operator: call drain before anything else. Where it is to be set, it is
+                 set before what is emitted: those rows then do not carry the input's frontier */
+  bool stop;  /* a drain was asked for; sources are not polled any more */
+  bool polls; /* sinks: set by the operator while something of it is on its way: mr_op.poll */
+  bool clean; /* for fini: the run has ended, by itself or by a drain, and nothing failed */
   uint32_t port;    /* process: which of op.ports the view came by; 0 where there are none */
   uint32_t row_max; /* sources: rows that this poll may emit, 1..MR_BATCH_ROWS */
   uint64_t now_ns;  /* monotonic, read once per step */
@@ -61,7 +63,8 @@ struct mr_op_ctx {
                      grain */
   uint64_t wake_ns; /* sources: after MR_POLL_IDLE, when to be asked again at the latest (0: when
                        input or I/O comes). Steps: with `more`, before when drain is not to be
-                       called (0: at once); who sends to it waits as long */
+                       called (0: at once); who sends to it waits as long.
+                       Sinks: the same as sources, after a poll */
   struct mr_counts counts;
 
   const struct mr_region *region;

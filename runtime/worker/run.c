@@ -239,7 +239,10 @@ void mr_run_close(struct mr_run *run) {
     }
   for (uint32_t i = 0; run->ios && i < run->worker_cnt; i++)
     if (run->ios[i]) mr_io_cancel(run->ios[i]);
+  bool clean = run->init_cnt == run->plan->instance_cnt && !run->error.code && !run->cut_short;
+  for (uint32_t i = 0; i < run->init_cnt; i++) clean &= run->insts[i].ended;
   for (uint32_t i = 0; i < run->init_cnt; i++) {
+    run->insts[i].ctx.clean = clean;
     if (run->insts[i].op->fini) run->insts[i].op->fini(&run->insts[i].ctx);
     if (run->insts[i].keep) mr_instance_drop_kept(&run->insts[i]);
   }

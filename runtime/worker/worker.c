@@ -360,6 +360,20 @@ static void take_source(struct mr_worker *w, struct mr_head *head) {
     mr_worker_note_blocked(w, inst);
 }
 
+/* Sinks with something on its way. */
+static void poll_sinks(struct mr_worker *w) {
+  for (uint32_t i = 0; i < w->polled_cnt; i++) {
+    struct mr_instance *inst = w->polled[i];
+    struct mr_op_ctx *ctx = &inst->ctx;
+    if (!ctx->polls || inst->phase != MR_PHASE_IDLE || inst->failed || inst->ended) continue;
+    ctx->now_ns = w->now_ns;
+    if (!ctx->virtual_clock) ctx->now_us = w->now_us;
+    ctx->wake_ns = 0;
+    inst->op->poll(ctx);
+    if (ctx->wake_ns && (!w->wake_ns || ctx->wake_ns < w->wake_ns)) w->wake_ns = ctx->wake_ns;
+  }
+}
+
 /* The hiccup meter: a loop without work that took long was held up by the host. */
 static void note_gap(struct mr_worker *w, uint64_t ns) {
   if (ns > w->gap_max_ns) w->gap_max_ns = ns;
@@ -393,6 +407,7 @@ bool mr_worker_step(struct mr_worker *w) {
       mr_merge_take(w, head);
   }
   if (w->open_cnt) mr_gather_step(w);
+  if (w->polled_cnt) poll_sinks(w);
   uint64_t now = mr_clock_fast_ns(&w->run->conf.clock), dt = now - w->last_ns;
   if (w->arrival.hist) mr_worker_arrived(w, now);
   if (!w->did && dt > MR_STAT_GAP_NS) note_gap(w, dt);

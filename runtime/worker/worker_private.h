@@ -38,6 +38,8 @@ struct mr_worker {
   int32_t cpu;
   struct mr_instance **insts; /* of this worker, in topological order */
   uint32_t inst_cnt;
+  struct mr_instance **polled; /* those of them that are sinks with a poll */
+  uint32_t polled_cnt;
   struct mr_head *heads;
   uint32_t head_cnt;
   struct mr_return **returns_in;  /* by releasing worker: batches that come home */

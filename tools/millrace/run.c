@@ -347,6 +347,7 @@ static int start_and_wait(const struct run_flags *flags, const struct mr_plan *p
   }
   uint64_t wall_ns = mono_ns() - start_ns;
   mr_run_close(run);
+  if (!rc) rc = mr_run_result(run, &err); /* what was closed may have failed */
   int code = rc ? mr_host_exit(&err) : MR_EXIT_OK;
   if (rc) fprintf(stderr, "millrace run: %s\n", mr_secrets_scrub(plan->secrets, err.text));
   if (!code && flags->fail_on_bad && any_bad(run)) code = MR_EXIT_DATA;
