@@ -176,8 +176,12 @@ int64_t mr_topic_log_readable(const struct mr_topic_log *log) {
 }
 
 void mr_topic_log_readable_record(const struct mr_topic_log *log, struct mr_topic_readable *out) {
+  const struct mr_topic_mark *acked =
+      log->conf.sync == MR_TOPIC_SYNC_ALWAYS ? &log->synced : &log->written;
   *out = (struct mr_topic_readable){.held = log->conf.held,
                                     .offset = mr_topic_log_readable(log),
+                                    .end_base = log->conf.held ? -1 : acked->base,
+                                    .end_pos = log->conf.held ? 0 : acked->pos,
                                     .synced = log->synced.offset,
                                     .base = log->synced.base,
                                     .pos = log->synced.pos};

@@ -22,6 +22,8 @@ void mr_topic_readable_encode(const struct mr_topic_readable *r, uint8_t *p) {
   mr_be64_put(p + 24, (uint64_t)r->base);
   mr_be64_put(p + 32, r->pos);
   mr_be32_put(p + 40, r->held);
+  mr_be64_put(p + 44, (uint64_t)r->end_base);
+  mr_be64_put(p + 52, r->end_pos);
   mr_be32_put(p + AT_CRC, mr_crc32c(0, p, AT_CRC));
 }
 
@@ -34,6 +36,8 @@ bool mr_topic_readable_decode(const uint8_t *p, struct mr_topic_readable *r) {
       .synced = (int64_t)mr_be64(p + 16),
       .base = (int64_t)mr_be64(p + 24),
       .pos = mr_be64(p + 32),
+      .end_base = (int64_t)mr_be64(p + 44),
+      .end_pos = mr_be64(p + 52),
   };
   return true;
 }

@@ -15,11 +15,13 @@
 #define MR_TOPIC_READABLE_SZ 64u
 
 struct mr_topic_readable {
-  bool held;      /* offset is a checkpoint's: it holds without a writer, too */
-  int64_t offset; /* records below it may be read */
-  int64_t synced; /* records below it were on the disk when this was written, ... */
-  int64_t base;   /* ... in this segment up to ... */
-  uint64_t pos;   /* ... this byte */
+  bool held;        /* offset is a checkpoint's: it holds without a writer, too */
+  int64_t offset;   /* records below it may be read: ... */
+  int64_t end_base; /* ... in this segment (-1: not said) they end ... */
+  uint64_t end_pos; /* ... at this byte */
+  int64_t synced;   /* records below it were on the disk when this was written, ... */
+  int64_t base;     /* ... in this segment up to ... */
+  uint64_t pos;     /* ... this byte */
 };
 
 void mr_topic_readable_encode(const struct mr_topic_readable *r, uint8_t *p);
