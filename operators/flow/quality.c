@@ -9,6 +9,7 @@
 #include "graph/codes.h"
 #include "graph/compile.h"
 #include "operators/operators.h"
+#include "state/save.h"
 #include "worker/ctx.h"
 
 #define OUT_QUARANTINE MR_OUT_EXTRA
@@ -381,6 +382,42 @@ static void quality_finish(struct mr_op_ctx *ctx) {
   if (self->rows) close_interval(ctx, now - into + conf->every_us);
 }
 
+/* ---- checkpoints ---- */
+
+static const char *quality_shape(const struct mr_op_plan *p) {
+  (void)p;
+  return ""; /* counts have the names of their rules */
+}
+
+static const char breaks_of[] = "breaks";
+
+static void quality_snapshot(struct mr_op_ctx *ctx, struct mr_save *to) {
+  const struct quality *self = ctx->self;
+  const struct quality_data *data = ctx->data;
+  mr_save_int(to, "rows", (int64_t)self->rows);
+  mr_save_int(to, "closed_us", self->closed_us);
+  mr_save_begin(to, breaks_of);
+  for (uint32_t i = 0; i < data->cnt; i++)
+    mr_save_int(to, data->names[i], (int64_t)self->breaks[i]);
+  mr_save_end(to);
+}
+
+static int quality_restore(struct mr_op_ctx *ctx, struct mr_load *from, struct mr_error *err) {
+  struct quality *self = ctx->self;
+  const struct quality_data *data = ctx->data;
+  struct mr_load breaks;
+  int64_t rows;
+  if (!mr_load_int(from, "rows", &rows) || !mr_load_int(from, "closed_us", &self->closed_us) ||
+      !mr_load_group(from, breaks_of, &breaks))
+    return mr_error_set(err, MR_ERR_IO, "the counts are missing");
+  self->rows = (uint64_t)rows;
+  for (uint32_t i = 0; i < data->cnt; i++) { /* a rule that is new has none yet */
+    int64_t cnt;
+    if (mr_load_int(&breaks, data->names[i], &cnt)) self->breaks[i] = (uint64_t)cnt;
+  }
+  return MR_OK;
+}
+
 const struct mr_op mr_op_quality = {
     .name = "quality",
     .help = "passes the rows that keep all rules, and counts and shows those that do not",
@@ -397,4 +434,7 @@ const struct mr_op mr_op_quality = {
     .drain = quality_drain,
     .tick = close_interval,
     .finish = quality_finish,
+    .shape = quality_shape,
+    .snapshot = quality_snapshot,
+    .restore = quality_restore,
 };

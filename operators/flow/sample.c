@@ -10,6 +10,7 @@
 #include "graph/codes.h"
 #include "graph/compile.h"
 #include "operators/operators.h"
+#include "state/save.h"
 #include "worker/ctx.h"
 
 struct sample_conf {
@@ -108,6 +109,27 @@ static void sample_process(struct mr_op_ctx *ctx, const struct mr_view *in) {
   mr_emit(ctx, MR_OUT_MAIN, &self->view);
 }
 
+/* ---- checkpoints ---- */
+
+static const char *sample_shape(const struct mr_op_plan *p) {
+  const struct sample_data *data = p->data;
+  return mr_arena_printf(p->arena, "seed: %llu\nkeyed: %d\n", (unsigned long long)data->seed,
+                         data->key_cnt > 0);
+}
+
+static void sample_snapshot(struct mr_op_ctx *ctx, struct mr_save *to) {
+  const struct sample *self = ctx->self;
+  mr_save_int(to, "row", (int64_t)self->row);
+}
+
+static int sample_restore(struct mr_op_ctx *ctx, struct mr_load *from, struct mr_error *err) {
+  struct sample *self = ctx->self;
+  int64_t row;
+  if (!mr_load_int(from, "row", &row)) return mr_error_set(err, MR_ERR_IO, "the row is missing");
+  self->row = (uint64_t)row;
+  return MR_OK;
+}
+
 const struct mr_op mr_op_sample = {
     .name = "sample",
     .help = "passes a share of the rows, or all rows of a share of the keys",
@@ -121,4 +143,7 @@ const struct mr_op mr_op_sample = {
     .need = sample_need,
     .init = sample_init,
     .process = sample_process,
+    .shape = sample_shape,
+    .snapshot = sample_snapshot,
+    .restore = sample_restore,
 };

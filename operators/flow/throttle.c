@@ -8,6 +8,7 @@
 #include "base/bits.h"
 #include "graph/opt.h"
 #include "operators/operators.h"
+#include "state/save.h"
 #include "worker/ctx.h"
 
 #define WAIT_NS UINT64_C(1000000) /* rows of about so long go together */
@@ -162,6 +163,30 @@ static void throttle_process(struct mr_op_ctx *ctx, const struct mr_view *in) {
   go_on(ctx);
 }
 
+/* ---- checkpoints ---- */
+
+static const char *throttle_shape(const struct mr_op_plan *p) {
+  (void)p;
+  return "";
+}
+
+/* The monotonic clock begins anew with the machine; that of the rows goes on. */
+static void throttle_snapshot(struct mr_op_ctx *ctx, struct mr_save *to) {
+  const struct throttle *self = ctx->self;
+  mr_save_double(to, "credit", self->credit);
+  mr_save_int(to, "at_us", ctx->virtual_clock ? self->at : MR_TIME_NONE);
+}
+
+static int throttle_restore(struct mr_op_ctx *ctx, struct mr_load *from, struct mr_error *err) {
+  struct throttle *self = ctx->self;
+  int64_t at;
+  if (!mr_load_double(from, "credit", &self->credit) || !mr_load_int(from, "at_us", &at))
+    return mr_error_set(err, MR_ERR_IO, "the credit is missing");
+  if (ctx->virtual_clock) self->at = at;
+  if (self->credit > self->most) self->credit = self->most;
+  return MR_OK;
+}
+
 const struct mr_op mr_op_throttle = {
     .name = "throttle",
     .help = "passes at most so many rows per second",
@@ -176,4 +201,7 @@ const struct mr_op mr_op_throttle = {
     .init = throttle_init,
     .process = throttle_process,
     .drain = go_on,
+    .shape = throttle_shape,
+    .snapshot = throttle_snapshot,
+    .restore = throttle_restore,
 };

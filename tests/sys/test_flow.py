@@ -59,6 +59,20 @@ sources: { in: { type: stdin, format: json, fields: { n: { type: int64 } } } }
 steps: { slow: { type: throttle, from: in, rate: RATE } }
 sinks: { out: { type: file, from: slow, path: out.ndjson } }
 """
+KILLED = """millrace: 1
+graph: killed
+runtime: { workers: { count: 2 }, checkpoint: { dir: cut/checkpoints, interval: 50ms } }
+sources:
+  in: { type: generate, of: city, seed: 7, count: 30000, rate: 20k/s,
+        clock: { start: 2025-10-13T00:00:00Z, step: 100ms } }
+steps:
+  some: { type: sample, from: in, share: 10% }
+  judged: { type: quality, from: in, every: 100ms,
+            rules: { calm: severity <> 'critical', here: city <> 'LA' } }
+sinks:
+  to_some: { type: file, from: some, path: "${data_dir}/some" }
+  sums: { type: file, from: judged.summary, path: "${data_dir}/sums" }
+"""
 
 
 def bag(rows):
@@ -214,6 +228,33 @@ sinks:
                          sorted(lines[:3]))
         self.assertEqual(sorted((self.dir / "picked.ndjson").read_text().splitlines()),
                          sorted([lines[0], lines[2]]))
+
+    def test_a_killed_graph_goes_on_with_its_samples_and_counts(self):
+        self.write("g.yaml", KILLED)
+        result = self.millrace("run", "g.yaml", "--quiet", "--set", "runtime.data_dir=whole",
+                               "--set", "runtime.checkpoint.dir=whole/checkpoints")
+        self.assertEqual(result.code, 0, result.err)
+        for _ in range(3):
+            child = self.start("run", "g.yaml", "--quiet", "--set", "runtime.data_dir=cut")
+            done = len(self.published())
+            self.wait_for("another part", lambda: len(self.published()) > done)
+            child.kill()
+            child.wait()
+        result = self.millrace("run", "g.yaml", "--quiet", "--set", "runtime.data_dir=cut")
+        self.assertEqual(result.code, 0, result.err)
+        self.assertEqual(self.parts("cut/some"), self.parts("whole/some"))
+        for column in ("rows", "calm", "here"):
+            cut, whole = (sum(row[column] for row in self.parts(f"{name}/sums"))
+                          for name in ("cut", "whole"))
+            self.assertEqual(cut, whole, column)
+        self.assertEqual(sum(row["rows"] for row in self.parts("cut/sums")), 30_000)
+
+    def published(self):
+        return [p for p in (self.dir / "cut/some").glob("[!._]*")]
+
+    def parts(self, folder):
+        return [row for path in sorted((self.dir / folder).glob("[!._]*"))
+                for row in self.rows(path)]
 
     def refused(self, steps, *says):
         head = "millrace: 1\ngraph: bad\nsources:\n  in: { type: generate, of: city, count: 1 }\n"
