@@ -103,6 +103,7 @@ struct mr_keyed_plan { /* read-only, shared by the instances */
 struct mr_keyed_kind {
   bool windowed;     /* rows begin with window_start and window_end */
   bool merges;       /* rows of state will be merged */
+  bool hashed;       /* keys are packed words, never numbers, and at least one */
   uint32_t extra_sz; /* bytes behind the key of a row of state, the operator's own; of 8 */
 };
 

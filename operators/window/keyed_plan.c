@@ -42,7 +42,12 @@ static int find_keys(struct maker *m) {
       rc = mr_op_error(p, names->items[k].at, MR_CODE_WRONG_TYPE, "a list cannot be a key");
   }
   if (rc) return rc;
-  mr_keys_init(&m->plan->keys, p->in, cols, names->cnt);
+  struct mr_keys *keys = &m->plan->keys;
+  mr_keys_init(keys, p->in, cols, names->cnt);
+  if (m->kind.hashed) {
+    keys->dense = false;
+    if (!keys->words) keys->words = keys->str_word = 1;
+  }
   p->key_cols = cols;
   p->key_cnt = names->cnt;
   return MR_OK;

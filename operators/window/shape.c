@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "operators/window/shape.h"
+#include "operators/window/session.h"
 
+#include "base/bits.h"
 #include "graph/codes.h"
 #include "graph/compile.h"
 
@@ -20,7 +21,7 @@ static const struct mr_opt shape_opts[] = {
      .help = "windows of this length, one after another", .example = "5m"},
     {"hopping", MR_OPT_DURATION_US, SHAPE(hopping), .alt = 2, LENGTH,
      .help = "windows of this length, one begins every slide", .example = "5m"},
-    {"session", MR_OPT_DURATION_US, SHAPE(session), .alt = 3, LENGTH, .since = MR_OPT_LATER,
+    {"session", MR_OPT_DURATION_US, SHAPE(session), .alt = 3, LENGTH,
      .help = "a window ends when nothing came for this time", .example = "30m"},
     {"cumulating", MR_OPT_DURATION_US, SHAPE(cumulating), .alt = 4, LENGTH,
      .help = "windows that begin together and grow by step up to this length", .example = "1d"},
@@ -76,6 +77,12 @@ static int plan_slices(struct mr_op_plan *p, const struct mr_window_shape *shape
     *s = (struct mr_slices){
         .size_us = shape->cumulating, .stride_us = shape->step, .cumulating = true};
   }
+  if (shape->session) {
+    if (shape->offset)
+      return wrong(p, "a session begins with its first row, so there is nothing to move by offset");
+    *s = (struct mr_slices){0};
+    return MR_OK;
+  }
   s->offset_us = shape->offset % (s->cumulating ? s->size_us : s->stride_us);
   return MR_OK;
 }
@@ -87,7 +94,13 @@ int mr_window_plan(struct mr_op_plan *p) {
   p->allowed_lateness_us = conf->allowed_lateness;
   data->emit = (enum mr_keyed_emit)conf->emit;
   int rc = plan_slices(p, &conf->window, &data->slices);
+  data->gap_us = conf->window.session;
   struct mr_keyed_kind kind = {.windowed = true, .merges = !data->slices.single};
+  if (data->gap_us) {
+    kind.hashed = true;
+    p->uses_time = true; /* whether a row joins a session that ends as it comes */
+    kind.extra_sz = sizeof(struct mr_session_row);
+  }
   data->keyed = mr_keyed_plan(p, &conf->keyed, data->emit, kind);
   if (p->in->event_time < 0)
     return mr_op_error(p, NULL, MR_CODE_UNKNOWN_COLUMN,
@@ -110,4 +123,17 @@ void mr_window_need(const struct mr_op_plan *p, const bool *const out_need[MR_OU
   in_need[data->et] = true;
   for (uint32_t c = 0; out_need[MR_WINDOW_OUT_LATE] && c < p->in->cnt; c++)
     in_need[c] |= out_need[MR_WINDOW_OUT_LATE][c];
+}
+
+/* ---- rows ---- */
+
+void mr_window_leave_out_timeless(const struct mr_window_data *data, struct mr_keyed *k,
+                                  struct mr_op_ctx *ctx, const struct mr_view *in) {
+  const uint64_t *valid = in->cols[data->et].valid;
+  uint32_t words = mr_bitmap_words(in->row_cnt), cnt;
+  if (!valid) return;
+  for (uint32_t w = 0; w < words; w++) k->sel[w] &= valid[w];
+  cnt = mr_bitmap_count(k->sel, words);
+  ctx->counts.filtered += k->sel_cnt - cnt;
+  k->sel_cnt = cnt;
 }

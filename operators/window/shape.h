@@ -27,6 +27,7 @@ extern const struct mr_opt mr_window_opts[];
 struct mr_window_data { /* read-only */
   struct mr_keyed_plan *keyed;
   struct mr_slices slices;
+  int64_t gap_us; /* sessions; 0: slices */
   int64_t delay_us, lateness_us;
   enum mr_keyed_emit emit;
   bool divert;
@@ -36,5 +37,19 @@ struct mr_window_data { /* read-only */
 int mr_window_plan(struct mr_op_plan *p);
 void mr_window_need(const struct mr_op_plan *p, const bool *const out_need[MR_OUTS_MAX],
                     bool *in_need);
+
+/* Rows without event time leave the selection, and count as filtered. */
+void mr_window_leave_out_timeless(const struct mr_window_data *data, struct mr_keyed *k,
+                                  struct mr_op_ctx *ctx, const struct mr_view *in);
+
+/* The row's own watermark: its partition's before it, or the node's if that is higher. */
+static inline int64_t mr_window_own_watermark(const struct mr_window_data *data,
+                                              const struct mr_view *in, uint32_t row,
+                                              int64_t node_us) {
+  int64_t f = in->row_frontier ? in->row_frontier[row] : MR_TIME_NONE;
+  if (f == MR_TIME_NONE || f < MR_SLICES_LEAST) return node_us;
+  f -= data->delay_us;
+  return f > node_us ? f : node_us;
+}
 
 #endif

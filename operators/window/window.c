@@ -8,8 +8,9 @@
  * row that comes meanwhile changes one, and the changed groups of closed windows go out anew after
  * the batch, whole. A row is late for a window when its end plus allowed_lateness is not after the
  * watermark of the row's own partition (its frontier before the row, minus delay), or when it is
- * past the node's. A row that is late for all its windows is late; one that is late for some counts
- * as late_partial. Rows without event time enter no window and count as filtered. */
+ * past the node's. (Sessions: session.h.) A row that is late for all its windows is late; one that
+ * is late for some counts as late_partial. Rows without event time enter no window and count as
+ * filtered. */
 #include <string.h>
 
 #include "base/assert.h"
@@ -17,7 +18,7 @@
 #include "operators/operators.h"
 #include "operators/window/output.h"
 #include "operators/window/panes.h"
-#include "operators/window/shape.h"
+#include "operators/window/session.h"
 
 #define SPAN_MAX                                                                                   \
   4 /* slides that one batch may reach over before its rows are listed by slice                    \
@@ -92,25 +93,8 @@ static int64_t last_end(const struct window *self, int64_t start_us) {
 
 /* ---- event time of rows ---- */
 
-/* Rows without event time leave the selection. */
-static void leave_out_timeless(struct window *self, struct mr_op_ctx *ctx,
-                               const struct mr_view *in) {
-  struct mr_keyed *k = &self->keyed;
-  const uint64_t *valid = in->cols[self->data->et].valid;
-  uint32_t words = mr_bitmap_words(in->row_cnt), cnt;
-  if (!valid) return;
-  for (uint32_t w = 0; w < words; w++) k->sel[w] &= valid[w];
-  cnt = mr_bitmap_count(k->sel, words);
-  ctx->counts.filtered += k->sel_cnt - cnt;
-  k->sel_cnt = cnt;
-}
-
-/* The row's own watermark. */
 static int64_t own_watermark(const struct window *self, const struct mr_view *in, uint32_t row) {
-  int64_t f = in->row_frontier ? in->row_frontier[row] : MR_TIME_NONE;
-  if (f == MR_TIME_NONE || f < MR_SLICES_LEAST) return self->watermark_us;
-  f -= self->data->delay_us;
-  return f > self->watermark_us ? f : self->watermark_us;
+  return mr_window_own_watermark(self->data, in, row, self->watermark_us);
 }
 
 /* That no row's own watermark is above. */
@@ -431,7 +415,7 @@ static void window_process(struct mr_op_ctx *ctx, const struct mr_view *in) {
   mr_output_because(&self->out, ctx, in);
   mr_keyed_begin(k, ctx, in);
   self->time = k->et;
-  leave_out_timeless(self, ctx, in);
+  mr_window_leave_out_timeless(self->data, k, ctx, in);
   if (k->sel_cnt) add_rows(self, ctx, in);
   mr_keyed_end(k, ctx, in);
   self->changed |= k->sel_cnt > 0;
@@ -469,14 +453,42 @@ static void window_advance(struct mr_op_ctx *ctx, int64_t watermark_us) {
   if (!self->changed) self->read_us = before; /* nothing waits in windows that closed before */
 }
 
-static void window_tick(struct mr_op_ctx *ctx, int64_t at_us) {
-  (void)at_us;
-  write_changes(ctx->self, ctx, NULL);
+/* ---- slices or sessions ---- */
+
+static bool is_session(const struct mr_op_ctx *ctx) {
+  const struct mr_window_data *data = ctx->data;
+  return data->gap_us > 0;
 }
 
-static void window_finish(struct mr_op_ctx *ctx) {
-  write_changes(ctx->self, ctx, NULL);
+static int init(struct mr_op_ctx *ctx, struct mr_error *err) {
+  return is_session(ctx) ? mr_session_init(ctx, err) : window_init(ctx, err);
 }
+
+static void process(struct mr_op_ctx *ctx, const struct mr_view *in) {
+  is_session(ctx) ? mr_session_process(ctx, in) : window_process(ctx, in);
+}
+
+static void drain(struct mr_op_ctx *ctx) {
+  is_session(ctx) ? mr_session_drain(ctx) : window_drain(ctx);
+}
+
+static void advance(struct mr_op_ctx *ctx, int64_t watermark_us) {
+  is_session(ctx) ? mr_session_advance(ctx, watermark_us) : window_advance(ctx, watermark_us);
+}
+
+static void finish(struct mr_op_ctx *ctx) {
+  is_session(ctx) ? mr_session_write(ctx) : write_changes(ctx->self, ctx, NULL);
+}
+
+static void tick(struct mr_op_ctx *ctx, int64_t at_us) {
+  (void)at_us;
+  finish(ctx);
+}
+
+union any_window {
+  struct window slices;
+  struct mr_session session;
+};
 
 static const char *const window_outputs[] = {"late", NULL};
 
@@ -489,13 +501,13 @@ const struct mr_op mr_op_window = {
     .opts = mr_window_opts,
     .conf_sz = sizeof(struct mr_window_conf),
     .outputs = window_outputs,
-    .self_sz = sizeof(struct window),
+    .self_sz = sizeof(union any_window),
     .plan = mr_window_plan,
     .need = mr_window_need,
-    .init = window_init,
-    .process = window_process,
-    .drain = window_drain,
-    .advance = window_advance,
-    .tick = window_tick,
-    .finish = window_finish,
+    .init = init,
+    .process = process,
+    .drain = drain,
+    .advance = advance,
+    .tick = tick,
+    .finish = finish,
 };

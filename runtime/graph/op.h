@@ -140,7 +140,8 @@ struct mr_op_plan {
   bool rejects_input;      /* rows of its input, for what is in them: their dead letters need all
                               columns */
   bool uses_now, uses_pos; /* reads ingest_time()/now(); record_offset() */
-  bool uses_time;          /* sources: reads event times, whoever needs them downstream */
+  bool uses_time;          /* sources: reads event times, whoever needs them downstream; timed
+                              steps: wants row_frontier where a row is just at its watermark */
   uint32_t partition_cnt;  /* MR_OP_PARTS: partitions of the source, at least 1 */
   int64_t delay_us;        /* MR_OP_TIMED: its delay */
   int64_t hold_us; /* MR_OP_DERIVES: rows come out up to this much behind its watermark, so readers

@@ -354,8 +354,9 @@ static void look_downstream(struct mr_planner *pl, struct mr_plan_node *source, 
   const struct mr_op_plan *p = &n->op_plan;
   bool virtual_clock = pl->plan->runtime.virtual_clock;
   if (n != source) {
-    if (n->op->flags & MR_OP_TIMED && p->delay_us < source->delay_min_us)
-      source->delay_min_us = p->delay_us;
+    /* one that asks for it also knows of rows that are exactly at their watermark */
+    int64_t delay = p->delay_us - p->uses_time;
+    if (n->op->flags & MR_OP_TIMED && delay < source->delay_min_us) source->delay_min_us = delay;
     if (p->can_fail || p->uses_pos) source->need_pos = true;
   }
   if (virtual_clock && (p->uses_now || p->every_us)) source->need_now = true;

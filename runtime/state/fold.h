@@ -106,6 +106,11 @@ void mr_folds_add(struct mr_space *space, struct mr_table *table, const struct m
  * else by arrival. Sets space->full when there is no room. folds->merges must be set. */
 void mr_folds_merge(struct mr_space *space, struct mr_table *table, struct mr_row *const *to,
                     struct mr_row *const *from, uint32_t cnt, bool by_time);
+/* Puts merged lists in order that more was added to: before the rows are read. */
+void mr_folds_settle(struct mr_space *space, struct mr_table *table, struct mr_row *const *rows,
+                     uint32_t cnt);
+/* Gives back what a row of `table` holds outside of itself; the row is not to be used again. */
+void mr_folds_release(struct mr_space *space, struct mr_table *table, struct mr_row *row);
 /* Makes *to, in memory of space->row_sz bytes, a row of `table` with the key and aggregates of
  * `from`. The bytes of the key's strings stay those of from. */
 void mr_folds_copy(struct mr_space *space, struct mr_table *table, struct mr_row *to,

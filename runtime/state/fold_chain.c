@@ -281,3 +281,16 @@ bool mr_fold_set_merge(const struct mr_fold_place *p, struct mr_fold_chain *to, 
   }
   return true;
 }
+
+void mr_fold_set_drop(const struct mr_fold_place *p, struct mr_fold_chain *c, uint32_t owner) {
+  struct mr_store *store = &p->space->store;
+  for (uint32_t ref = c->first; ref;) {
+    struct mr_fold_member *m = member_at(p, ref);
+    uint32_t next = m->next;
+    mr_index_remove(store, &p->table->members, member_tag(p, owner, &m->value), ref);
+    if (p->f->phys == MR_PHYS_STR) mr_slots_str_give(store, &p->table->slots, &m->value.s);
+    mr_slots_give(store, &p->table->slots, ref, sizeof *m);
+    ref = next;
+  }
+  *c = (struct mr_fold_chain){0};
+}

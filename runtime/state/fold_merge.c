@@ -190,3 +190,48 @@ void mr_folds_copy(struct mr_space *space, struct mr_table *table, struct mr_row
   mr_folds_clear(space->folds, to);
   mr_folds_merge(space, table, &to, &from, 1, false);
 }
+
+void mr_folds_settle(struct mr_space *space, struct mr_table *table, struct mr_row *const *rows,
+                     uint32_t cnt) {
+  for (uint32_t k = 0; k < space->folds->cnt; k++) {
+    const struct mr_fold *f = &space->folds->items[k];
+    struct mr_fold_place place = {space, table, f, k};
+    for (uint32_t i = 0; f->func == MR_FOLD_LIST && i < cnt; i++)
+      if (!mr_fold_list_settle(&place, mr_fold_at(f, rows[i]))) space->full = true;
+  }
+}
+
+/* ---- giving back ---- */
+
+static void release_text(struct mr_space *space, struct mr_table *table, const struct mr_fold *f,
+                         struct mr_row *row, const struct mr_str *s) {
+  if (mr_bit_get(mr_fold_bits(space->folds, row), f->bit))
+    mr_slots_str_give(&space->store, &table->slots, s);
+}
+
+void mr_folds_release(struct mr_space *space, struct mr_table *table, struct mr_row *row) {
+  if (!space->folds->grows) return;
+  for (uint32_t k = 0; k < space->folds->cnt; k++) {
+    const struct mr_fold *f = &space->folds->items[k];
+    struct mr_fold_place place = {space, table, f, k};
+    void *at = mr_fold_at(f, row);
+    bool text = f->phys == MR_PHYS_STR;
+    switch (f->func) {
+    case MR_FOLD_MIN:
+    case MR_FOLD_MAX:
+      if (text) release_text(space, table, f, row, at);
+      break;
+    case MR_FOLD_FIRST:
+    case MR_FOLD_LAST:
+      if (text) release_text(space, table, f, row, &((struct mr_fold_pick *)at)->value.s);
+      break;
+    case MR_FOLD_LIST: mr_fold_list_drop(&place, at); break;
+    case MR_FOLD_SET:
+    case MR_FOLD_DISTINCT:
+      if (!mr_fold_is_bitmap(f)) mr_fold_set_drop(&place, at, mr_store_ref(&space->store, row));
+      break;
+    case MR_FOLD_HLL: mr_hll_drop(&space->store, &table->slots, at); break;
+    default: break;
+    }
+  }
+}

@@ -136,5 +136,7 @@ bool mr_fold_list_settle(const struct mr_fold_place *p, struct mr_fold_chain *c)
 void mr_fold_list_drop(const struct mr_fold_place *p, struct mr_fold_chain *c);
 bool mr_fold_set_merge(const struct mr_fold_place *p, struct mr_fold_chain *to, uint32_t owner,
                        const struct mr_fold_chain *from);
+/* Gives the set's members back. */
+void mr_fold_set_drop(const struct mr_fold_place *p, struct mr_fold_chain *c, uint32_t owner);
 
 #endif

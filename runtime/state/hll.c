@@ -128,6 +128,12 @@ bool mr_hll_merge(struct mr_store *store, struct mr_slots *slots, struct mr_hll 
   return true;
 }
 
+void mr_hll_drop(struct mr_store *store, struct mr_slots *slots, struct mr_hll *hll) {
+  if (hll->ref)
+    mr_slots_give(store, slots, hll->ref, hll->dense ? MR_HLL_REGISTERS : set_sz(hll->cap_log2));
+  *hll = (struct mr_hll){0};
+}
+
 /* ---- the estimate ---- */
 
 static double sigma(double x) {

@@ -63,6 +63,9 @@ static inline bool mr_hll_add(struct mr_store *store, struct mr_slots *slots, st
 bool mr_hll_merge(struct mr_store *store, struct mr_slots *slots, struct mr_hll *to,
                   const struct mr_hll *from);
 
+/* Gives its memory back; nothing was added. */
+void mr_hll_drop(struct mr_store *store, struct mr_slots *slots, struct mr_hll *hll);
+
 /* How many distinct values were added, about. */
 uint64_t mr_hll_estimate(const struct mr_store *store, const struct mr_hll *hll);
 

@@ -140,6 +140,92 @@ bool mr_index_add(struct mr_store *store, struct mr_index *index, uint32_t tag, 
   return true;
 }
 
+/* ---- removing ---- */
+
+/* The place of an entry. */
+static struct mr_index_bucket *find(struct mr_store *store, struct mr_index *index, uint32_t tag,
+                                    uint32_t ref, uint32_t *at, uint32_t *place) {
+  uint32_t mask = bucket_mask(index->cap_log2);
+  struct mr_index_bucket *seg =
+      mr_store_at(store, dir_of(store, index)[first_of(store, index, tag)].ref);
+  for (*at = mr_index_first(tag, mask);; *at = (*at + 1) & mask) {
+    uint32_t match = mr_index_match(&seg[*at], tag);
+    for (; match; match &= match - 1) {
+      *place = (uint32_t)__builtin_ctz(match);
+      if (seg[*at].refs[*place] == ref) return seg;
+    }
+    MR_ASSERT(!mr_index_match(&seg[*at], 0)); /* it is there */
+  }
+}
+
+/* Makes the place at[place] free. Where its bucket was full, an entry whose probe went past it
+ * comes up, which makes a place free further on. */
+static void make_free(struct mr_index_bucket *seg, uint32_t mask, uint32_t at, uint32_t place) {
+  for (;;) {
+    bool full = !mr_index_match(&seg[at], 0);
+    seg[at].tags[place] = 0;
+    if (!full) return;
+    bool moved = false;
+    for (uint32_t b = (at + 1) & mask; b != at && !moved; b = (b + 1) & mask) {
+      uint32_t back = (b - at) & mask;
+      for (uint32_t i = 0; i < MR_INDEX_BUCKET && !moved; i++) {
+        uint32_t tag = seg[b].tags[i];
+        if (!tag || ((b - mr_index_first(tag, mask)) & mask) < back) continue;
+        seg[at].tags[place] = tag;
+        seg[at].refs[place] = seg[b].refs[i];
+        at = b;
+        place = i;
+        moved = true;
+      }
+      if (!moved && mr_index_match(&seg[b], 0)) return; /* no probe goes further */
+    }
+    if (!moved) return;
+  }
+}
+
+/* Makes one segment of the two that have the same first depth - 1 bits, where both have become
+ * small. No room: they stay. */
+static void join(struct mr_store *store, struct mr_index *index, uint32_t first) {
+  struct mr_index_seg *dir = dir_of(store, index);
+  uint32_t depth = dir[first].depth, span = 1u << (index->depth - depth);
+  uint32_t lower = first & ~(span * 2 - 1), upper = lower + span;
+  if (dir[lower].depth != depth || dir[upper].depth != depth ||
+      dir[lower].used + dir[upper].used > MR_INDEX_SEG_ENTRIES / 4)
+    return;
+  uint32_t ref = take_seg(store, CAP_LOG2_MAX), mask = bucket_mask(CAP_LOG2_MAX);
+  if (!ref) return;
+  const uint32_t olds[2] = {dir[lower].ref, dir[upper].ref};
+  uint16_t used = (uint16_t)(dir[lower].used + dir[upper].used);
+  for (uint32_t k = 0; k < 2; k++) {
+    const struct mr_index_bucket *from = mr_store_at(store, olds[k]);
+    for (uint32_t b = 0; b <= mask; b++)
+      for (uint32_t i = 0; i < MR_INDEX_BUCKET; i++)
+        if (from[b].tags[i]) put(mr_store_at(store, ref), mask, from[b].tags[i], from[b].refs[i]);
+    mr_store_give(store, olds[k], seg_class(CAP_LOG2_MAX));
+  }
+  for (uint32_t i = 0; i < span * 2; i++)
+    dir[lower + i] = (struct mr_index_seg){ref, used, (uint16_t)(depth - 1)};
+}
+
+void mr_index_remove(struct mr_store *store, struct mr_index *index, uint32_t tag, uint32_t ref) {
+  uint32_t at, place, first = first_of(store, index, tag);
+  struct mr_index_bucket *seg = find(store, index, tag, ref, &at, &place);
+  make_free(seg, bucket_mask(index->cap_log2), at, place);
+  if (!--index->cnt) {
+    mr_index_drop(store, index);
+    return;
+  }
+  struct mr_index_seg *dir = &dir_of(store, index)[first];
+  dir->used--;
+  if (dir->depth && dir->used < MR_INDEX_SEG_ENTRIES / 8) join(store, index, first);
+}
+
+void mr_index_replace(struct mr_store *store, struct mr_index *index, uint32_t tag, uint32_t ref,
+                      uint32_t by) {
+  uint32_t at, place;
+  find(store, index, tag, ref, &at, &place)[at].refs[place] = by;
+}
+
 void mr_index_drop(struct mr_store *store, struct mr_index *index) {
   const struct mr_index_seg *dir = dir_of(store, index);
   for (uint32_t i = 0; i < 1u << index->depth; i += 1u << (index->depth - dir[i].depth))

@@ -10,8 +10,10 @@
  * 1979), so growth moves one segment at a time. Small indexes are one segment that doubles from 64
  * entries on.
  *
- * Several entries may have one tag: the caller compares what the references name. Nothing is
- * removed. */
+ * Several entries may have one tag: the caller compares what the references name. An entry that is
+ * removed makes room at once, without marks: those that lie behind for want of it move up. Two
+ * segments that split once, and have become nearly empty, are one again; of an index without
+ * entries nothing is left. */
 
 #include <stdint.h>
 #if defined(__SSE2__)
@@ -109,6 +111,11 @@ static inline uint32_t mr_index_match(const struct mr_index_bucket *b, uint32_t 
 bool mr_index_init(struct mr_store *store, struct mr_index *index);
 /* Adds an entry; the tag is one of mr_index_tag. False: no room to grow; the index is as before. */
 bool mr_index_add(struct mr_store *store, struct mr_index *index, uint32_t tag, uint32_t ref);
+/* Removes an entry that is there. */
+void mr_index_remove(struct mr_store *store, struct mr_index *index, uint32_t tag, uint32_t ref);
+/* Puts another reference into an entry that is there. */
+void mr_index_replace(struct mr_store *store, struct mr_index *index, uint32_t tag, uint32_t ref,
+                      uint32_t by);
 /* Gives its memory back; the index is empty. */
 void mr_index_drop(struct mr_store *store, struct mr_index *index);
 

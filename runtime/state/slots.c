@@ -61,10 +61,79 @@ static bool add_chunk(struct mr_store *store, struct mr_slots *slots, uint32_t s
   return true;
 }
 
+/* ---- chunks that go back ---- */
+
+#define SEG_UNITS (MR_STATE_SEGMENT_SZ / MR_STORE_UNIT)
+
+struct cells {         /* at the beginning of a segment */
+  uint32_t next, prev; /* of those with free slots */
+  uint32_t used, fresh;
+  uint32_t free_head; /* a slot */
+  uint32_t pad[11];
+};
+_Static_assert(sizeof(struct cells) == 64, "slots of a cache line do not cross one");
+
+static struct cells *cells_at(const struct mr_store *store, uint32_t ref) {
+  return mr_store_at(store, ref);
+}
+
+static uint32_t cells_cap(uint32_t c) {
+  return (MR_STATE_SEGMENT_SZ - (uint32_t)sizeof(struct cells)) / class_sz[c];
+}
+
+static void link_cells(struct mr_store *store, uint32_t *head, uint32_t ref) {
+  cells_at(store, ref)->prev = 0;
+  cells_at(store, ref)->next = *head;
+  if (*head) cells_at(store, *head)->prev = ref;
+  *head = ref;
+}
+
+static void unlink_cells(struct mr_store *store, uint32_t *head, uint32_t ref) {
+  struct cells *s = cells_at(store, ref);
+  if (s->prev)
+    cells_at(store, s->prev)->next = s->next;
+  else
+    *head = s->next;
+  if (s->next) cells_at(store, s->next)->prev = s->prev;
+}
+
+static uint32_t take_cell(struct mr_store *store, uint32_t *head, uint32_t c) {
+  if (!*head) {
+    uint32_t made = mr_store_take(store, MR_STORE_CLASS_SEG);
+    if (!made) return 0;
+    *cells_at(store, made) = (struct cells){0};
+    link_cells(store, head, made);
+  }
+  uint32_t seg = *head, ref;
+  struct cells *s = cells_at(store, seg);
+  if (s->free_head) {
+    ref = s->free_head;
+    s->free_head = *(uint32_t *)mr_store_at(store, ref);
+  } else {
+    ref = seg + ((uint32_t)sizeof(struct cells) + s->fresh++ * class_sz[c]) / MR_STORE_UNIT;
+  }
+  if (++s->used == cells_cap(c)) unlink_cells(store, head, seg);
+  return ref;
+}
+
+static void give_cell(struct mr_store *store, uint32_t *head, uint32_t c, uint32_t ref) {
+  uint32_t seg = ref / SEG_UNITS * SEG_UNITS;
+  struct cells *s = cells_at(store, seg);
+  *(uint32_t *)mr_store_at(store, ref) = s->free_head;
+  s->free_head = ref;
+  if (s->used-- == cells_cap(c)) link_cells(store, head, seg);
+  if (s->used) return;
+  unlink_cells(store, head, seg);
+  mr_store_give(store, seg, MR_STORE_CLASS_SEG);
+}
+
+/* ---- any ---- */
+
 uint32_t mr_slots_take(struct mr_store *store, struct mr_slots *slots, uint64_t sz) {
   MR_DASSERT(sz > 0);
   if (sz > MR_SLOT_SMALL_MAX) return take_large(store, slots, sz);
   uint32_t c = class_of(sz), ref = slots->heads[c];
+  if (slots->reclaims) return take_cell(store, &slots->heads[c], c);
   if (ref) {
     slots->heads[c] = *(uint32_t *)mr_store_at(store, ref);
     return ref;
@@ -82,6 +151,10 @@ void mr_slots_give(struct mr_store *store, struct mr_slots *slots, uint32_t ref,
     return;
   }
   uint32_t c = class_of(sz);
+  if (slots->reclaims) {
+    give_cell(store, &slots->heads[c], c, ref);
+    return;
+  }
   *(uint32_t *)mr_store_at(store, ref) = slots->heads[c];
   slots->heads[c] = ref;
 }
@@ -96,6 +169,7 @@ static void drop_list(struct mr_store *store, uint32_t ref) {
 }
 
 void mr_slots_drop(struct mr_store *store, struct mr_slots *slots) {
+  MR_ASSERT(!slots->reclaims);
   drop_list(store, slots->chunk_first);
   drop_list(store, slots->large_first);
   *slots = (struct mr_slots){0};

@@ -5,7 +5,10 @@
 /* Size-classed slots of one table: strings, pieces of lists, members of sets. A slot that is given
  * back is used again for the next value of its size; all of them go with their table. Slots are cut
  * from chunks, which are blocks of the store that grow from 512 B to 64 KiB; what is larger than 16
- * KiB is a block of its own. */
+ * KiB is a block of its own.
+ *
+ * Where values come and go and the table stays (reclaims), a chunk is 64 KiB of slots of one size,
+ * and goes back to the store with its last slot; then there is no mr_slots_drop. */
 
 #include "data/type.h"
 #include "state/store.h"
@@ -18,7 +21,8 @@ struct mr_slots {                    /* zeroed: empty */
   uint32_t chunk_first, chunk_class; /* the newest chunk, and its class */
   uint32_t at, end;                  /* what is left of it */
   uint32_t large_first;
-  uint32_t heads[MR_SLOTS_CLASS_CNT]; /* free slots by class */
+  uint32_t heads[MR_SLOTS_CLASS_CNT]; /* free slots by class; reclaims: chunks that have some */
+  bool reclaims;                      /* to be set while it is empty */
 };
 
 /* sz bytes (1..MR_SLOT_MAX) aligned to 16, not zeroed; 0 when the store is full or sz is too large.

@@ -9,7 +9,7 @@
 
 #define RANGE_MIN   256u                /* references of the first array by distance */
 #define CACHE_SZ    (UINT64_C(1) << 20) /* beyond this a lookup is worth a prefetch */
-#define FETCH_ROWS  64u                 /* rows that are prefetched at a time */
+#define FETCH_ROWS  MR_TABLE_FETCH      /* rows that are prefetched at a time */
 #define RESERVE_MAX (UINT64_C(16) << 20)
 
 /* Rows of at most a cache line do not cross one. */
@@ -28,7 +28,7 @@ int mr_space_init(struct mr_space *space, struct mr_region *region, const struct
   space->row_sz = round_row(folds->row_sz);
   if (space->row_sz + sizeof(struct mr_rows) > MR_STATE_SEGMENT_SZ)
     return mr_error_set(err, MR_ERR_LIMIT, "a row of state takes %u bytes", space->row_sz);
-  uint64_t reserve = folds->grows ? max_bytes / 8 : 0;
+  uint64_t reserve = folds->grows || folds->merges ? max_bytes / 8 : 0;
   if (reserve > RESERVE_MAX) reserve = RESERVE_MAX;
   return mr_store_init(&space->store, region, max_bytes, reserve, label, err);
 }
@@ -152,6 +152,14 @@ static bool set_key(struct mr_space *space, struct mr_table *t, struct mr_row *r
   return true;
 }
 
+static void give_key(struct mr_space *space, struct mr_table *t, const struct mr_row *row) {
+  for (uint32_t w = space->keys->str_word; w < space->keys->words; w += 2) {
+    struct mr_str s;
+    memcpy(&s, row->key + w, sizeof s);
+    mr_slots_str_give(&space->store, &t->slots, &s);
+  }
+}
+
 static uint32_t *array_of(const struct mr_space *space, const struct mr_table *t) {
   return mr_store_at(&space->store, t->array_ref);
 }
@@ -189,11 +197,7 @@ static struct mr_row *find_or_make(struct mr_space *space, struct mr_table *t, u
   row = next_row(space, t, &block);
   if (!row || !set_key(space, t, row, key)) return NULL;
   if (!mr_index_add(&space->store, &t->index, tag, mr_store_ref(&space->store, row))) {
-    for (uint32_t w = space->keys->str_word; w < space->keys->words; w += 2) {
-      struct mr_str s;
-      memcpy(&s, row->key + w, sizeof s);
-      mr_slots_str_give(&space->store, &t->slots, &s);
-    }
+    give_key(space, t, row);
     return NULL;
   }
   keep(space, t, block, row);
@@ -445,6 +449,44 @@ uint32_t mr_table_find(struct mr_space *space, struct mr_table *table, struct mr
   }
   mr_keys_pack(batch);
   return find_hash(space, table, batch, rows, cnt, out);
+}
+
+/* ---- rows that come and go ---- */
+
+struct mr_row *mr_table_add(struct mr_space *space, struct mr_table *table,
+                            const struct mr_key_batch *batch, uint32_t row) {
+  if (space->key_max && space->key_cnt >= space->key_max) return NULL;
+  if (mr_store_tight(&space->store)) return NULL;
+  uint32_t ref = mr_slots_take(&space->store, &table->slots, space->row_sz);
+  if (!ref) return NULL;
+  struct mr_row *made = mr_row_at(space, ref);
+  memset(made, 0, space->row_sz);
+  if (!set_key(space, table, made, batch->words + (size_t)row * space->keys->words)) {
+    mr_slots_give(&space->store, &table->slots, ref, space->row_sz);
+    return NULL;
+  }
+  mr_folds_clear(space->folds, made);
+  table->row_cnt++;
+  space->key_cnt++;
+  return made;
+}
+
+void mr_table_end(struct mr_space *space, struct mr_table *table, struct mr_row *row) {
+  mr_folds_release(space, table, row);
+  give_key(space, table, row);
+  table->row_cnt--;
+  space->key_cnt--;
+}
+
+void mr_table_free(struct mr_space *space, struct mr_table *table, struct mr_row *row) {
+  mr_slots_give(&space->store, &table->slots, mr_store_ref(&space->store, row), space->row_sz);
+}
+
+void mr_table_fetch(const struct mr_space *space, const struct mr_table *table,
+                    const struct mr_key_batch *batch, const uint16_t *rows, uint32_t at,
+                    uint32_t cnt) {
+  if (table->row_cnt * (space->row_sz + 16u) > CACHE_SZ)
+    fetch_ahead(space, table, batch->tags, rows, at, cnt);
 }
 
 /* ---- by the keys of other rows ---- */

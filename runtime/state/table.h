@@ -108,6 +108,23 @@ void mr_table_look(const struct mr_space *space, const struct mr_table *table,
 /* The row of a dense number, made if need be; NULL: no room. */
 struct mr_row *mr_table_number(struct mr_space *space, struct mr_table *table, uint32_t number);
 
+/* ---- rows that come and go one by one ----
+ * Of a table whose slots reclaim; its index is the caller's, and so is which rows it names. */
+
+/* A row of the batch's key, which is not in the index; NULL: no room. */
+struct mr_row *mr_table_add(struct mr_space *space, struct mr_table *table,
+                            const struct mr_key_batch *batch, uint32_t row);
+/* Ends a row: what it holds outside of itself is given back, and it counts no more. */
+void mr_table_end(struct mr_space *space, struct mr_table *table, struct mr_row *row);
+/* Gives an ended row's memory back. */
+void mr_table_free(struct mr_space *space, struct mr_table *table, struct mr_row *row);
+/* Asks for what looking up rows `at` and the next ones of the batch needs; at multiples of
+ * MR_TABLE_FETCH. */
+void mr_table_fetch(const struct mr_space *space, const struct mr_table *table,
+                    const struct mr_key_batch *batch, const uint16_t *rows, uint32_t at,
+                    uint32_t cnt);
+#define MR_TABLE_FETCH 64u
+
 /* Notes the rows as changed, in the order of their first change. */
 void mr_table_touch(struct mr_space *space, struct mr_table *table, struct mr_row *const *rows,
                     uint32_t cnt);

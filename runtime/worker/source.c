@@ -90,6 +90,7 @@ static bool may_be_late(const struct mr_instance *inst, const struct mr_batch *b
   int64_t delay = inst->source->delay_min_us;
   if (delay == MR_TIME_MAX || b->et_min == MR_TIME_NONE || f_out == MR_TIME_NONE) return false;
   if (b->et_min >= mr_time_sub(f_out, delay)) return false;
+  if (delay < 0) return true; /* rows of one time are enough: see op_plan.uses_time */
   if (b->et_min < inst->part->frontier_us) return true;
   return known != MR_ET_ORDERED && !in_order(et, valid, b->msg.row_cnt);
 }

@@ -13,7 +13,7 @@ GRAPH = """millrace: 1
 graph: windows
 runtime: { workers: { count: %(workers)d } }
 sources:
-  in: { type: generate, of: city, seed: 5, count: %(rows)d, late: { share: 6%%, by: 70s },
+  in: { type: generate, of: city, seed: 5, count: %(rows)d, late: { share: 6%%, by: %(by)ds },
         duplicates: 2%%, clock: { start: 2025-10-13T00:00:07Z, step: 90ms },
         watermark: { delay: 5s } }
 steps:
@@ -55,8 +55,8 @@ class Windows(millrace.Case):
     """Times are compared in milliseconds, so that all arithmetic is of whole numbers."""
 
     def input(self):
-        for line in (self.dir / "all.ndjson").read_text().splitlines():
-            row = json.loads(line)
+        for n, line in enumerate((self.dir / "all.ndjson").read_text().splitlines()):
+            row = json.loads(line) | {"n": n}
             yield round(millrace.seconds(row["timestamp"]) * 1000), row, line
 
     def recount(self, windows, lateness):
@@ -73,9 +73,9 @@ class Windows(millrace.Case):
             front = time if front is None else max(front, time)
         return groups, late, partial
 
-    def run_graph(self, window, workers, emit, lateness_s):
+    def run_graph(self, window, workers, emit, lateness_s, by_s=70):
         self.write("g.yaml", GRAPH % {"workers": workers, "rows": ROWS, "window": window,
-                                      "emit": emit, "lateness": lateness_s})
+                                      "emit": emit, "lateness": lateness_s, "by": by_s})
         result = self.millrace("run", "g.yaml", "--quiet", "--summary", "summary.json")
         self.assertEqual((result.code, result.err), (0, ""))
         return self.rows("out.ndjson")
@@ -107,6 +107,73 @@ class Windows(millrace.Case):
             self.assertEqual(self.node(summary, "w")["late"], len(late))
             self.assertEqual(self.node(summary, "w")["late_partial"], partial)
             return len(late), partial
+
+    def recount_sessions(self, gap, lateness):
+        """Each key's sessions as [first, last, rows, merged], and the late rows. A row joins the
+        sessions that it touches and whose end its own watermark has not reached."""
+        sessions, late, front = collections.defaultdict(list), [], None
+        for time, row, line in self.input():
+            own = float("-inf") if front is None else front - 5000
+            front = time if front is None else max(front, time)
+            of_key, made = sessions[row["city"], row["severity"]], None
+            while True:
+                first, last = (time, time) if made is None else (made[0], made[1])
+                near = [s for s in of_key if s is not made and s[1] + gap + lateness > own
+                        and first <= s[1] + gap and last + gap >= s[0]]
+                if not near:
+                    break
+                if made is None:
+                    made = near[0]
+                    made[0], made[1] = min(made[0], time), max(made[1], time)
+                    made[2].append((time, row))
+                    continue
+                other = near[0]
+                of_key.remove(other)
+                made[:] = [min(made[0], other[0]), max(made[1], other[1]),
+                           sorted(made[2] + other[2], key=lambda r: (r[0], r[1]["n"])), True]
+            if made is None and time + gap + lateness <= own:
+                late.append(line)
+            elif made is None:
+                of_key.append([time, time, [(time, row)], False])
+        return sessions, late
+
+    def check_sessions(self, gap_ms, workers, emit, lateness_s, by_s):
+        with self.subTest(gap=gap_ms, workers=workers, emit=emit, lateness=lateness_s):
+            rows = self.run_graph(f"{{ session: {gap_ms}ms }}", workers, emit, lateness_s,
+                                  by_s)
+            sessions, late = self.recount_sessions(gap_ms, lateness_s * 1000)
+            last, merged, cnt = self.last_rows(rows), 0, 0
+            for key, of_key in sessions.items():
+                for first, end, want, was_merged in of_key:
+                    got = last[first, end + gap_ms, *key]
+                    self.assertEqual(got["n"], len(want))
+                    types = [row["event_type"] for _, row in want]
+                    if was_merged:  # by event time, then arrival
+                        types = [row["event_type"] for _, row in
+                                 sorted(want, key=lambda r: (r[0], r[1]["n"]))]
+                    self.assertEqual(got["types"], types)
+                    self.assertEqual(got["kinds"], len(set(types)))
+                    merged += was_merged
+                    cnt += 1
+            if emit == "final" and not lateness_s:
+                self.assertEqual(len(rows), cnt)
+            self.assertEqual(sorted((self.dir / "late.ndjson").read_text().splitlines()),
+                             sorted(late))
+            summary = self.summary()
+            self.assert_accounts(summary)
+            self.assertEqual(self.node(summary, "w")["late"], len(late))
+            return len(late), merged
+
+    def test_sessions_are_what_a_recount_says(self):
+        for workers in (1, 2, 4):
+            _, merged = self.check_sessions(1800, workers, "final", 0, 6)
+            self.assertGreater(merged, 5)
+            late, _ = self.check_sessions(1800, workers, "final", 0, 7)
+            self.assertGreater(late, 10)
+        self.check_sessions(1800, 2, "final", 30, 20)
+        self.check_sessions(1800, 1, "update", 0, 7)
+        self.check_sessions(1800, 2, "update", 30, 20)
+        self.check_sessions(4500, 1, "complete", 0, 7)
 
     def test_hopping_windows_are_what_a_recount_says(self):
         window, windows = "{ hopping: 1m, slide: 20s }", hopping(60000, 20000)

@@ -113,10 +113,43 @@ MR_TEST(a_full_store_and_a_value_beyond_the_largest_slot_are_refused) {
   mr_region_destroy(&w.region);
 }
 
+MR_TEST(slots_that_reclaim_keep_their_bytes_and_give_back_what_is_empty) {
+  MR_UNUSED_STATE;
+  enum { CNT = 20000 };
+  static struct slot slots[CNT];
+  struct world w;
+  struct mr_rng rng;
+  begin(&w, MAX);
+  w.slots.reclaims = true;
+  mr_rng_init(&rng, SEED + 1);
+  memset(slots, 0, sizeof slots);
+  for (uint32_t step = 0; step < 300000; step++) {
+    struct slot *s = &slots[mr_rng_below(mr_rng_next(&rng), CNT)];
+    if (s->ref) {
+      const uint8_t *p = mr_store_at(&w.store, s->ref);
+      for (uint32_t i = 0; i < s->sz; i += 7) assert_int_equal(p[i], s->fill);
+      mr_slots_give(&w.store, &w.slots, s->ref, s->sz);
+      s->ref = 0;
+      continue;
+    }
+    s->sz = 1 + (uint32_t)mr_rng_below(mr_rng_next(&rng), step % 50 ? 300 : 20000);
+    s->fill = (uint8_t)step;
+    s->ref = mr_slots_take(&w.store, &w.slots, s->sz);
+    assert_int_not_equal(s->ref, 0);
+    memset(mr_store_at(&w.store, s->ref), s->fill, s->sz);
+  }
+  assert_true(mr_store_valid(&w.store));
+  for (uint32_t i = 0; i < CNT; i++)
+    if (slots[i].ref) mr_slots_give(&w.store, &w.slots, slots[i].ref, slots[i].sz);
+  assert_int_equal(w.store.used_bytes, 0);
+  mr_region_destroy(&w.region);
+}
+
 static const struct CMUnitTest cases[] = {
     MR_CASE(slots_of_all_sizes_keep_their_bytes_and_go_with_their_table),
     MR_CASE(a_slot_that_is_given_back_is_used_for_the_next_value_of_its_size),
     MR_CASE(a_string_in_state_does_not_need_the_one_it_was_copied_from),
     MR_CASE(a_full_store_and_a_value_beyond_the_largest_slot_are_refused),
+    MR_CASE(slots_that_reclaim_keep_their_bytes_and_give_back_what_is_empty),
 };
 MR_MAIN(cases)

@@ -392,7 +392,7 @@ static void process_view(struct harness *h, uint32_t partition) {
     if (rows[i].ts == MR_TIME_NONE) continue;
     if (rows[i].ts < view.et_min) view.et_min = rows[i].ts;
     if (rows[i].ts > view.et_max) view.et_max = rows[i].ts;
-    behind |= f != MR_TIME_NONE && rows[i].ts < f - h->delay_us;
+    behind |= f != MR_TIME_NONE && rows[i].ts <= f - h->delay_us;
     if (rows[i].ts > f) h->frontier_us[partition] = rows[i].ts;
   }
   if (view.et_min == MR_TIME_MAX) view.et_min = MR_TIME_NONE;

@@ -273,9 +273,70 @@ void oracle_add(struct oracle *o, const struct row *r) {
   o->added_cnt++;
 }
 
+static int compare_time(const void *a, const void *b) {
+  const struct row *x = a, *y = b;
+  if (x->ts != y->ts) return x->ts < y->ts ? -1 : 1;
+  return (x->id > y->id) - (x->id < y->id);
+}
+
+static void remove_group(struct oracle *o, uint32_t i) {
+  free(o->groups[i].rows);
+  memmove(o->groups + i, o->groups + i + 1, (--o->group_cnt - i) * sizeof *o->groups);
+}
+
+/* A session of the row's key that it may join: they touch, and its end is not past. */
+static int64_t joinable(const struct oracle *o, const struct row *r, int64_t wm, int64_t skip,
+                        int64_t start, int64_t end) {
+  for (uint32_t i = 0; i < o->group_cnt; i++) {
+    const struct group *g = &o->groups[i];
+    if ((int64_t)i != skip && same_key(o->q, &g->rows[0], r) && g->end + o->lateness_us > wm &&
+        start <= g->end && end >= g->start)
+      return i;
+  }
+  return -1;
+}
+
+static void session_row(struct oracle *o, const struct row *r, int64_t wm) {
+  int64_t start = r->ts, end = r->ts + o->q->gap_us;
+  int64_t i = joinable(o, r, wm, -1, start, end);
+  if (i < 0 && end + o->lateness_us <= wm) {
+    o->late_cnt++;
+    lines_add(&o->late, "%06llu", (unsigned long long)r->id);
+    return;
+  }
+  o->added_cnt++;
+  if (i < 0) {
+    o->groups = realloc(o->groups, (o->group_cnt + 1) * sizeof *o->groups);
+    i = o->group_cnt++;
+    o->groups[i] = (struct group){.start = start, .end = end};
+  }
+  struct group *g = &o->groups[i];
+  g->rows = realloc(g->rows, (g->cnt + 1) * sizeof *g->rows);
+  g->rows[g->cnt++] = *r;
+  g->start = start < g->start ? start : g->start;
+  g->end = end > g->end ? end : g->end;
+  for (int64_t k; (k = joinable(o, r, wm, i, g->start, g->end)) >= 0;) {
+    struct group *other = &o->groups[k];
+    g->rows = realloc(g->rows, (g->cnt + other->cnt) * sizeof *g->rows);
+    memcpy(g->rows + g->cnt, other->rows, other->cnt * sizeof *g->rows);
+    g->cnt += other->cnt;
+    g->start = other->start < g->start ? other->start : g->start;
+    g->end = other->end > g->end ? other->end : g->end;
+    g->merged = true;
+    o->merged_cnt++;
+    remove_group(o, (uint32_t)k);
+    i -= k < i;
+    g = &o->groups[i];
+  }
+}
+
 void oracle_row(struct oracle *o, const struct row *r, int64_t wm) {
   if ((o->q->pass && !o->q->pass(r)) || r->ts == MR_TIME_NONE) {
     o->filtered_cnt++;
+    return;
+  }
+  if (o->q->gap_us) {
+    session_row(o, r, wm);
     return;
   }
   int64_t start, end;
@@ -296,6 +357,9 @@ void oracle_row(struct oracle *o, const struct row *r, int64_t wm) {
 }
 
 void oracle_lines(struct oracle *o) {
+  for (uint32_t i = 0; i < o->group_cnt; i++) /* merged: by event time, then arrival */
+    if (o->groups[i].merged)
+      qsort(o->groups[i].rows, o->groups[i].cnt, sizeof(struct row), compare_time);
   for (uint32_t i = 0; i < o->group_cnt; i++) group_line(o->q, &o->groups[i], &o->out);
 }
 
@@ -304,6 +368,15 @@ void oracle_end(struct oracle *o) {
   free(o->groups);
   lines_free(&o->late);
   lines_free(&o->out);
+}
+
+void lines_contain(const struct lines *l, const struct lines *want) {
+  uint32_t k = 0;
+  for (uint32_t i = 0; i < want->cnt; i++) {
+    while (k < l->cnt && strcmp(l->items[k], want->items[i]) < 0) k++;
+    if (k == l->cnt || strcmp(l->items[k++], want->items[i]) != 0)
+      fail_msg("not there: %s", want->items[i]);
+  }
 }
 
 uint32_t keep_last(struct lines *l, const struct query *q) {
@@ -352,7 +425,9 @@ const char *query_yaml(const struct query *q, const char *more) {
   char names[400], *save = NULL;
   int at = 0;
   long long size = q->size_us / 1000, offset = q->offset_us / 1000;
-  if (q->slide_us)
+  if (q->gap_us)
+    at = sprintf(text, "window: { session: %lldms }\n", (long long)(q->gap_us / 1000));
+  else if (q->slide_us)
     at = sprintf(text, "window: { hopping: %lldms, slide: %lldms, offset: %lldms }\n", size,
                  (long long)(q->slide_us / 1000), offset);
   else if (q->step_us)

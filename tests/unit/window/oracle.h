@@ -21,25 +21,30 @@ struct query {
   const char *where;          /* or NULL; the second is the same in C */
   bool (*pass)(const struct row *r);
   int64_t slide_us, step_us; /* hopping, cumulating */
+  int64_t gap_us;            /* sessions; size_us is then not 0 */
 };
 
 struct group {
   int64_t start, end;
   struct row *rows;
   uint32_t cnt;
+  bool merged; /* sessions: of several */
 };
 
 struct oracle { /* zeroed but for the first two */
   const struct query *q;
   int64_t lateness_us;
   struct group *groups;
-  uint32_t group_cnt, late_cnt, partial_cnt, filtered_cnt, added_cnt;
+  uint32_t group_cnt, late_cnt, partial_cnt, filtered_cnt, added_cnt, merged_cnt;
   struct lines late, out;
 };
 
 /* The verdict on one row: wm is the watermark of its own partition before it, or the node's if that
  * is higher. */
 void oracle_row(struct oracle *o, const struct row *r, int64_t wm);
+/* Fails unless all lines of the oracle are in l; others may be there too, of sessions that have
+ * grown. */
+void lines_contain(const struct lines *l, const struct lines *want);
 /* Adds a row without a look at time. */
 void oracle_add(struct oracle *o, const struct row *r);
 /* A line per group into o->out. */

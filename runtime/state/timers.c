@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "state/timers.h"
+
+#include "base/assert.h"
+
+#define CHUNK_CLASS 3u /* 4 KiB */
+#define LOOK_MAX    4096u
+
+struct entry {
+  uint64_t at;
+  uint32_t ref, zero;
+};
+struct chunk {
+  uint32_t next, cnt;
+  uint64_t zero;
+  struct entry entries[];
+};
+#define CHUNK_ENTRIES                                                                              \
+  (((MR_STORE_BLOCK_MIN << CHUNK_CLASS) - (uint32_t)sizeof(struct chunk)) /                        \
+   (uint32_t)sizeof(struct entry))
+
+static uint64_t number_of(int64_t us) {
+  return (uint64_t)us ^ UINT64_C(1) << 63;
+}
+
+static uint32_t bucket_of(const struct mr_timers *timers, uint64_t at) {
+  uint64_t differs = at ^ timers->low;
+  return differs ? 64 - (uint32_t)__builtin_clzll(differs) : 0;
+}
+
+static struct chunk *chunk_at(const struct mr_store *store, uint32_t ref) {
+  return mr_store_at(store, ref);
+}
+
+static bool put(struct mr_store *store, struct mr_timers *timers, uint64_t at, uint32_t ref) {
+  uint32_t b = bucket_of(timers, at), *head = &timers->heads[b];
+  if (!*head || chunk_at(store, *head)->cnt == CHUNK_ENTRIES) {
+    uint32_t made = mr_store_take(store, CHUNK_CLASS);
+    if (!made) return false;
+    *chunk_at(store, made) = (struct chunk){.next = *head};
+    *head = made;
+  }
+  struct chunk *c = chunk_at(store, *head);
+  c->entries[c->cnt++] = (struct entry){.at = at, .ref = ref};
+  return true;
+}
+
+bool mr_timers_add(struct mr_store *store, struct mr_timers *timers, int64_t at_us, uint32_t ref) {
+  uint64_t at = number_of(at_us);
+  if (!put(store, timers, at < timers->low ? timers->low : at, ref)) return false;
+  timers->cnt++;
+  return true;
+}
+
+static uint32_t lowest_bucket(const struct mr_timers *timers) {
+  uint32_t b = 0;
+  while (b < MR_TIMERS_BUCKETS && !timers->heads[b]) b++;
+  return b;
+}
+
+/* The least and the greatest time that a bucket can have. */
+static void bounds_of(const struct mr_timers *timers, uint32_t b, uint64_t *lo, uint64_t *hi) {
+  if (!b) {
+    *lo = *hi = timers->low;
+    return;
+  }
+  uint64_t below = (UINT64_C(1) << (b - 1)) - 1;
+  *lo = (timers->low & ~below) | (UINT64_C(1) << (b - 1));
+  *hi = *lo | below;
+}
+
+/* Begins to take the lowest bucket apart where something of it may be due. */
+static bool next_bucket(struct mr_timers *timers, uint64_t until) {
+  uint32_t b = lowest_bucket(timers);
+  if (b == MR_TIMERS_BUCKETS) return false;
+  uint64_t lo, hi;
+  bounds_of(timers, b, &lo, &hi);
+  if (lo > until) return false;
+  timers->low = hi < until ? hi : until;
+  timers->drain = timers->heads[b];
+  timers->heads[b] = 0;
+  return true;
+}
+
+uint32_t mr_timers_take(struct mr_store *store, struct mr_timers *timers, int64_t until_us,
+                        struct mr_timer *out, uint32_t max, bool *more, bool *full) {
+  uint64_t until = number_of(until_us);
+  uint32_t n = 0;
+  for (uint32_t looked = 0; looked < LOOK_MAX && n < max; looked++) {
+    if (!timers->drain && !next_bucket(timers, until)) {
+      *more = false;
+      return n;
+    }
+    struct chunk *c = chunk_at(store, timers->drain);
+    struct entry e = c->entries[--c->cnt];
+    if (!c->cnt) {
+      uint32_t next = c->next;
+      mr_store_give(store, timers->drain, CHUNK_CLASS);
+      timers->drain = next;
+    }
+    if (e.at <= until) {
+      out[n++] = (struct mr_timer){(int64_t)(e.at ^ UINT64_C(1) << 63), e.ref};
+      timers->cnt--;
+    } else if (!put(store, timers, e.at, e.ref)) {
+      *full = true;
+      timers->cnt--;
+    }
+  }
+  *more = true;
+  return n;
+}
+
+int64_t mr_timers_least(const struct mr_timers *timers) {
+  uint32_t b = lowest_bucket(timers);
+  uint64_t lo, hi;
+  if (timers->drain) return (int64_t)(timers->low ^ UINT64_C(1) << 63);
+  if (b == MR_TIMERS_BUCKETS) return INT64_MAX;
+  bounds_of(timers, b, &lo, &hi);
+  return (int64_t)(lo ^ UINT64_C(1) << 63);
+}
