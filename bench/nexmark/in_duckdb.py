@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs in the environment of bench/duckdb: evaluates one query over a file of Nexmark events and
-prints its rows as JSON lines, timestamps as microseconds since the epoch.
+"""Runs in the environment of bench/duckdb: queries over a file of Nexmark events.
 
-  nexmark_duckdb.py EVENTS.ndjson < QUERY
+  in_duckdb.py EVENTS.ndjson < QUERIES        separated by ";;": prints the rows of each as JSON
+                                              lines, timestamps as microseconds since the epoch,
+                                              and "end"
+  in_duckdb.py EVENTS.ndjson OUTPUT < QUERY   writes the rows to a file of JSON lines, with one
+                                              thread; only the columns that it reads are parsed
 """
 
 import datetime
@@ -12,7 +15,7 @@ import sys
 import duckdb
 
 VIEWS = """
-CREATE TABLE events AS SELECT * FROM read_json('{path}', format = 'newline_delimited', columns = {{
+CREATE {kind} events AS SELECT * FROM read_json('{path}', format = 'newline_delimited', columns = {{
   event_type: 'VARCHAR', id: 'BIGINT', name: 'VARCHAR', email_address: 'VARCHAR',
   credit_card: 'VARCHAR', city: 'VARCHAR', state: 'VARCHAR', item_name: 'VARCHAR',
   description: 'VARCHAR', initial_bid: 'BIGINT', reserve: 'BIGINT', expires: 'TIMESTAMP',
@@ -37,7 +40,12 @@ def plain(value):
 def main():
     db = duckdb.connect()
     db.execute("SET TimeZone = 'UTC'")
-    db.execute(VIEWS.format(path=sys.argv[1]))
+    path, out = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None
+    db.execute(VIEWS.format(path=path, kind="VIEW" if out else "TABLE"))
+    if out:
+        db.execute("SET threads = 1")
+        db.execute(f"COPY ({sys.stdin.read()}) TO '{out}' (FORMAT json)")
+        return
     for query in sys.stdin.read().split(";;"):
         found = db.execute(query)
         names = [column[0] for column in found.description]

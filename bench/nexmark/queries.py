@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Nexmark queries in DuckDB's SQL, over the views of in_duckdb.py: what the graphs of
+configs/nexmark are compared with, row by row in the tests and by time in the benchmark."""
+
+import pathlib
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+# What each query says; columns that are compared are those of the answer.
+SQL = {
+    "q0": "SELECT auction, bidder, price, date_time, extra FROM bid",
+    "q1": "SELECT auction, bidder, CAST(0.908 AS DOUBLE) * price AS price, date_time, extra"
+          " FROM bid",
+    "q2": "SELECT auction, price FROM bid WHERE auction % 123 = 0",
+    "q10": "SELECT auction, bidder, price, date_time, extra, strftime(date_time, '%Y-%m-%d') AS dt,"
+           " strftime(date_time, '%H:%M') AS hm FROM bid",
+    "q13": "SELECT b.auction, b.bidder, b.price, b.date_time, s.value FROM bid b JOIN"
+           f" read_csv('{ROOT}/configs/nexmark/side-input.csv') s ON b.auction % 100 ="
+           " s.slot",
+    "q14": """SELECT auction, bidder, CAST(0.908 AS DOUBLE) * price AS price,
+        CASE WHEN hour(date_time) BETWEEN 8 AND 18 THEN 'dayTime'
+             WHEN hour(date_time) <= 6 OR hour(date_time) >= 20 THEN 'nightTime'
+             ELSE 'otherTime' END AS bid_time_type, date_time, extra,
+        len(regexp_replace(extra, '[^c]', '', 'g')) AS c_counts
+        FROM bid WHERE 0.908 * price > 1000000 AND 0.908 * price < 50000000""",
+    "q17": """SELECT auction, strftime(date_time, '%Y-%m-%d') AS day, count(*) AS total_bids,
+        count(*) FILTER (WHERE price < 10000) AS rank1_bids,
+        count(*) FILTER (WHERE price >= 10000 AND price < 1000000) AS rank2_bids,
+        count(*) FILTER (WHERE price >= 1000000) AS rank3_bids, min(price) AS min_price,
+        max(price) AS max_price, sum(price) / count(*) AS avg_price,
+        CAST(sum(price) AS BIGINT) AS sum_price FROM bid GROUP BY ALL""",
+    "q18": """SELECT bidder, auction, price, channel, url, date_time, extra FROM (SELECT *,
+        row_number() OVER (PARTITION BY bidder, auction ORDER BY date_time DESC) AS n FROM bid)
+        WHERE n = 1""",
+    "q21": """SELECT auction, bidder, price, channel, channel_id FROM (SELECT *, CASE
+        WHEN lower(channel) = 'apple' THEN '0' WHEN lower(channel) = 'google' THEN '1'
+        WHEN lower(channel) = 'facebook' THEN '2' WHEN lower(channel) = 'baidu' THEN '3'
+        WHEN url LIKE '%&channel_id=%' THEN split_part(url, '&channel_id=', 2) END AS channel_id
+        FROM bid) WHERE channel_id IS NOT NULL""",
+    "q22": """SELECT auction, bidder, price, channel, string_split(url, '/')[4] AS dir1,
+        string_split(url, '/')[5] AS dir2, string_split(url, '/')[6] AS dir3 FROM bid""",
+}
