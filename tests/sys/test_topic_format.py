@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""docs/formats/topic.md says enough: a reader written from it reads what we write, and we read what a
-writer written from it writes."""
+"""docs/formats/topic.md says enough: a reader written from it reads what we write, and we read what
+a writer written from it writes."""
 
 import json
 import subprocess

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Topics on disk, read and written by docs/formats/topic.md alone: no code of the program's is used.
-zstd is left out, for Python has none."""
+"""Topics on disk, read and written by docs/formats/topic.md alone: no code of the program's is
+used. zstd is left out, for Python has none."""
 
 import re
 import struct

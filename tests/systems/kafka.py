@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A real Kafka for tests: its jars by Maven, its clients from PyPI, a broker on loopback with a folder
-of the test's own. Everything is kept below build/kafka; what cannot be had is None."""
+"""A real Kafka for tests: its jars by Maven, its clients from PyPI, a broker on loopback with a
+folder of the test's own. Everything is kept below build/kafka; what cannot be had is None."""
 
 import os
 import pathlib

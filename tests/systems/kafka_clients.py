@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes to the broker ADDRESS as real clients do: a topic per codec, and one with transactions that
-commit, abort and stay open. Then prints what a client with read_committed sees of every topic, a JSON
-object per record. Run by a Python that has confluent_kafka."""
+"""Writes to the broker ADDRESS as real clients do: a topic per codec, and one with transactions
+that commit, abort and stay open. Then prints what a client with read_committed sees of every topic,
+a JSON object per record. Run by a Python that has confluent_kafka."""
 
 import json
 import os
