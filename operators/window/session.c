@@ -347,6 +347,10 @@ static uint32_t take_closing(struct mr_session *self, struct mr_row **rows, uint
   }
   if (full) k->space.full = true;
   if (!more) self->reading = READ_NOTHING;
+  if (!more && self->then_write) {
+    self->then_write = self->changed = self->corrected = false;
+    self->reading = READ_CHANGED;
+  }
   return n;
 }
 
@@ -464,7 +468,7 @@ void mr_session_process(struct mr_op_ctx *ctx, const struct mr_view *in) {
   self->view_ns = ctx->now_ns;
   mr_output_because(&self->out, ctx, in);
   mr_keyed_begin(k, ctx, in);
-  self->time = k->et;
+  self->time = mr_window_times(self->data, k, in, self->watermark_us, self->read_at_us);
   mr_window_leave_out_timeless(self->data, k, ctx, in);
   if (k->sel_cnt) {
     mr_keyed_values(k, ctx, in);
@@ -474,7 +478,7 @@ void mr_session_process(struct mr_op_ctx *ctx, const struct mr_view *in) {
   mr_keyed_end(k, ctx, in);
   self->changed |= k->sel_cnt > 0;
   tell(self, ctx);
-  if (!ctx->node->op_plan.every_us) write_changes(self, ctx, in);
+  if (!self->data->every_us) write_changes(self, ctx, in);
 }
 
 void mr_session_drain(struct mr_op_ctx *ctx) {
@@ -496,6 +500,18 @@ void mr_session_advance(struct mr_op_ctx *ctx, int64_t watermark_us) {
   self->out.frontier_us = before;
   self->out.frontier_end_us = watermark_us;
   start_reading(self, ctx, READ_CLOSING);
+}
+
+/* Processing time: a row may still come at the time of the timer, so it closes what ended before.
+ */
+void mr_session_tick(struct mr_op_ctx *ctx, int64_t at_us) {
+  struct mr_session *self = ctx->self;
+  bool writes = mr_window_writes_at(self->data, at_us);
+  if (self->data->processing && at_us - 1 > self->watermark_us) mr_session_advance(ctx, at_us - 1);
+  if (!ctx->more && writes)
+    write_changes(self, ctx, NULL);
+  else
+    self->then_write = writes && self->changed;
 }
 
 void mr_session_write(struct mr_op_ctx *ctx) {

@@ -49,6 +49,8 @@ struct mr_session {
   uint32_t closing_cnt;
   /* rows of the view */
   const int64_t *time;
+  int64_t read_at_us[MR_BATCH_ROWS]; /* processing time */
+  bool then_write;                   /* what changed, when what closes is written */
   uint16_t row_list[MR_BATCH_ROWS], none[MR_BATCH_ROWS];
   uint32_t add_cnt, none_cnt, late_cnt;
   struct mr_view late_view;
@@ -59,7 +61,8 @@ int mr_session_init(struct mr_op_ctx *ctx, struct mr_error *err);
 void mr_session_process(struct mr_op_ctx *ctx, const struct mr_view *in);
 void mr_session_drain(struct mr_op_ctx *ctx);
 void mr_session_advance(struct mr_op_ctx *ctx, int64_t watermark_us);
-/* A timer, or the end: writes what changed. */
+void mr_session_tick(struct mr_op_ctx *ctx, int64_t at_us);
+/* The end: writes what changed. */
 void mr_session_write(struct mr_op_ctx *ctx);
 
 #endif

@@ -31,7 +31,9 @@ struct mr_window_data { /* read-only */
   int64_t delay_us, lateness_us;
   enum mr_keyed_emit emit;
   bool divert;
-  uint32_t et; /* column */
+  bool processing;  /* the time at which rows were read decides, and the clock closes windows */
+  int64_t every_us; /* as it was written; 0: not at all */
+  uint32_t et;      /* column */
 };
 
 int mr_window_plan(struct mr_op_plan *p);
@@ -42,12 +44,21 @@ void mr_window_need(const struct mr_op_plan *p, const bool *const out_need[MR_OU
 void mr_window_leave_out_timeless(const struct mr_window_data *data, struct mr_keyed *k,
                                   struct mr_op_ctx *ctx, const struct mr_view *in);
 
+/* The times that decide, by row of the view: the event times; or, in `buf`, when the rows were
+ * read, and not before least_us, which the clock has passed. */
+const int64_t *mr_window_times(const struct mr_window_data *data, const struct mr_keyed *k,
+                               const struct mr_view *in, int64_t least_us, int64_t *buf);
+/* Whether a timer of processing time is one of `every`, too. */
+static inline bool mr_window_writes_at(const struct mr_window_data *data, int64_t at_us) {
+  return !data->processing || (data->every_us && at_us % data->every_us == 0);
+}
+
 /* The row's own watermark: its partition's before it, or the node's if that is higher. */
 static inline int64_t mr_window_own_watermark(const struct mr_window_data *data,
                                               const struct mr_view *in, uint32_t row,
                                               int64_t node_us) {
   int64_t f = in->row_frontier ? in->row_frontier[row] : MR_TIME_NONE;
-  if (f == MR_TIME_NONE || f < MR_SLICES_LEAST) return node_us;
+  if (f == MR_TIME_NONE || f < MR_SLICES_LEAST || data->processing) return node_us;
   f -= data->delay_us;
   return f > node_us ? f : node_us;
 }

@@ -44,6 +44,8 @@ struct window {
   int64_t advanced_us; /* closing: the watermark before */
   /* rows of the view */
   const int64_t *time;
+  int64_t read_at_us[MR_BATCH_ROWS]; /* processing time */
+  bool then_write;                   /* what changed, when what closes is written */
   struct mr_view late_view;
   uint64_t late[MR_BATCH_WORDS];
   uint32_t partial_cnt; /* rows that are late for some windows: */
@@ -296,6 +298,10 @@ static void end_reading(struct window *self) {
   self->read_us = INT64_MAX;
   drop_expired(self);
   self->reading = READ_NOTHING;
+  if (!self->then_write) return;
+  self->then_write = self->changed = self->corrected = false;
+  self->reading = self->data->emit == MR_EMIT_COMPLETE ? READ_ALL : READ_CHANGED;
+  self->read_us = INT64_MIN;
 }
 
 /* Called when all rows handed out before are written. */
@@ -355,8 +361,9 @@ static void find_span(const struct window *self, const struct mr_view *in, int64
                       int64_t *hi) {
   const struct mr_keyed *k = &self->keyed;
   int64_t min = in->et_min, max = in->et_max;
-  if (min == MR_TIME_NONE) { /* not known: look */
+  if (min == MR_TIME_NONE || self->data->processing) { /* not known: look */
     min = INT64_MAX;
+    max = INT64_MIN;
     MR_BITMAP_EACH(k->sel, mr_bitmap_words(in->row_cnt), row) {
       if (self->time[row] < min) min = self->time[row];
       if (self->time[row] > max) max = self->time[row];
@@ -414,13 +421,13 @@ static void window_process(struct mr_op_ctx *ctx, const struct mr_view *in) {
   self->view_ns = ctx->now_ns;
   mr_output_because(&self->out, ctx, in);
   mr_keyed_begin(k, ctx, in);
-  self->time = k->et;
+  self->time = mr_window_times(self->data, k, in, self->watermark_us, self->read_at_us);
   mr_window_leave_out_timeless(self->data, k, ctx, in);
   if (k->sel_cnt) add_rows(self, ctx, in);
   mr_keyed_end(k, ctx, in);
   self->changed |= k->sel_cnt > 0;
   tell_open(self, ctx);
-  if (!ctx->node->op_plan.every_us) write_changes(self, ctx, in);
+  if (!self->data->every_us) write_changes(self, ctx, in);
 }
 
 static void window_drain(struct mr_op_ctx *ctx) {
@@ -453,6 +460,17 @@ static void window_advance(struct mr_op_ctx *ctx, int64_t watermark_us) {
   if (!self->changed) self->read_us = before; /* nothing waits in windows that closed before */
 }
 
+/* Processing time: the clock closes windows, and writes what changed behind them. */
+static void window_tick(struct mr_op_ctx *ctx, int64_t at_us) {
+  struct window *self = ctx->self;
+  bool writes = mr_window_writes_at(self->data, at_us);
+  if (self->data->processing && at_us > self->watermark_us) window_advance(ctx, at_us);
+  if (!ctx->more && writes)
+    write_changes(self, ctx, NULL);
+  else
+    self->then_write = writes && self->changed;
+}
+
 /* ---- slices or sessions ---- */
 
 static bool is_session(const struct mr_op_ctx *ctx) {
@@ -473,16 +491,17 @@ static void drain(struct mr_op_ctx *ctx) {
 }
 
 static void advance(struct mr_op_ctx *ctx, int64_t watermark_us) {
+  const struct mr_window_data *data = ctx->data;
+  if (data->processing && watermark_us != MR_TIME_MAX) return; /* the clock's is another */
   is_session(ctx) ? mr_session_advance(ctx, watermark_us) : window_advance(ctx, watermark_us);
+}
+
+static void tick(struct mr_op_ctx *ctx, int64_t at_us) {
+  is_session(ctx) ? mr_session_tick(ctx, at_us) : window_tick(ctx, at_us);
 }
 
 static void finish(struct mr_op_ctx *ctx) {
   is_session(ctx) ? mr_session_write(ctx) : write_changes(ctx->self, ctx, NULL);
-}
-
-static void tick(struct mr_op_ctx *ctx, int64_t at_us) {
-  (void)at_us;
-  finish(ctx);
 }
 
 union any_window {

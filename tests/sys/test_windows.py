@@ -26,6 +26,20 @@ sinks:
   out:  { type: file, from: w, path: out.ndjson }
   late: { type: file, from: w.late, path: late.ndjson }
 """
+PROCESSING = """millrace: 1
+graph: processing
+runtime: { workers: { count: %(workers)d }, clock: virtual }
+sources:
+  in: { type: generate, of: city, seed: 5, count: 4000, late: { share: 6%%, by: 70s },
+        clock: { start: 2025-10-13T00:00:07Z, step: 90ms } }
+steps:
+  at: { type: map, from: in, set: { at: ingest_time() } }
+  w: { type: window, from: in, window: %(window)s, key: [city], workers: %(workers)d,
+       emit: %(emit)s, select: { n: count(*), types: collect_list(event_type) } }
+sinks:
+  all: { type: file, from: at, path: all.ndjson }
+  out: { type: file, from: w, path: out.ndjson }
+"""
 
 
 def floor(time, unit, offset):
@@ -174,6 +188,58 @@ class Windows(millrace.Case):
         self.check_sessions(1800, 1, "update", 0, 7)
         self.check_sessions(1800, 2, "update", 30, 20)
         self.check_sessions(4500, 1, "complete", 0, 7)
+
+    def test_processing_time_is_when_a_row_was_read(self):
+        def sessions(gap):
+            def windows(times):
+                ends, first, last = [], None, None
+                for time in sorted(times):
+                    if last is not None and time > last + gap:
+                        ends.append((first, last + gap))
+                        first = None
+                    first = time if first is None else first
+                    last = time
+                return ends + [(first, last + gap)]
+            return windows
+        kinds = [("{ tumbling: 30s", hopping(30000, 30000)),
+                 ("{ hopping: 30s, slide: 20s, offset: 5s", hopping(30000, 20000, 5000)),
+                 ("{ cumulating: 1m, step: 20s", cumulating(60000, 20000)),
+                 ("{ session: 900ms", None)]
+        for kind, windows in kinds:
+            for workers, emit in ((1, "final"), (2, "update, every: 7s")):
+                with self.subTest(window=kind, workers=workers, emit=emit):
+                    self.write("g.yaml", PROCESSING % {
+                        "window": kind + ", on: processing_time }", "workers": workers,
+                        "emit": emit})
+                    result = self.millrace("run", "g.yaml", "--quiet", "--summary",
+                                           "summary.json")
+                    self.assertEqual((result.code, result.err), (0, ""))
+                    rows = [(round(millrace.seconds(r["at"]) * 1000), r)
+                            for r in self.rows("all.ndjson")]
+                    want = collections.defaultdict(list)
+                    by_city = collections.defaultdict(list)
+                    for time, row in rows:
+                        by_city[row["city"]].append(time)
+                    ends = {city: sessions(900)(times) for city, times in by_city.items()}
+                    for time, row in rows:
+                        of_row = windows(time) if windows else \
+                            [e for e in ends[row["city"]] if e[0] <= time < e[1]]
+                        for start, end in of_row:
+                            want[start, end, row["city"]].append(row["event_type"])
+                    got = {}
+                    for r in self.rows("out.ndjson"):
+                        key = (round(millrace.seconds(r["window_start"]) * 1000),
+                               round(millrace.seconds(r["window_end"]) * 1000), r["city"])
+                        if emit == "final":
+                            self.assertNotIn(key, got)
+                        got[key] = r["types"]
+                    for key, types in want.items():
+                        self.assertEqual(got[key], types, key)
+                    if emit == "final":
+                        self.assertEqual(got.keys(), want.keys())
+                    summary = self.summary()
+                    self.assert_accounts(summary)
+                    self.assertEqual(self.node(summary, "w")["late"], 0)
 
     def test_hopping_windows_are_what_a_recount_says(self):
         window, windows = "{ hopping: 1m, slide: 20s }", hopping(60000, 20000)

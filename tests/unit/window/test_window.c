@@ -506,7 +506,7 @@ MR_TEST(options_that_do_not_exist_yet_and_clashes_are_said_at_load) {
       {"window: { hopping: 5m, slide: 6m }\n", "MR1004"},
       {"window: { cumulating: 5m, step: 2m }\n", "MR1004"},
       {"window: { session: 5m, offset: 1m }\n", "MR1004"},
-      {"window: { tumbling: 5m, on: processing_time }\n", "MR1006"},
+      {"window: { tumbling: 5m, on: processing_time }\nallowed_lateness: 1m\n", "MR1009"},
       {"window: { tumbling: 5m }\nevery: 5s\n", "MR1009"},
       {"window: { tumbling: 5m }\nkey: [nothing]\n", "MR4011"},
       {"window: { tumbling: 5m }\nkey: [city]\nselect: { city: count(*) }\n", "MR1009"},
