@@ -6,6 +6,14 @@ import pathlib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
+
+def by_rank(name, count):
+    """A count of all bids, of cheap ones, of those between, and of dear ones."""
+    return (f"{count} AS total_{name}, {count} FILTER (WHERE price < 10000) AS rank1_{name},"
+            f" {count} FILTER (WHERE price >= 10000 AND price < 1000000) AS rank2_{name},"
+            f" {count} FILTER (WHERE price >= 1000000) AS rank3_{name}")
+
+
 # What each query says; columns that are compared are those of the answer.
 SQL = {
     "q0": "SELECT auction, bidder, price, date_time, extra FROM bid",
@@ -14,6 +22,12 @@ SQL = {
     "q2": "SELECT auction, price FROM bid WHERE auction % 123 = 0",
     "q10": "SELECT auction, bidder, price, date_time, extra, strftime(date_time, '%Y-%m-%d') AS dt,"
            " strftime(date_time, '%H:%M') AS hm FROM bid",
+    "q11": """SELECT bidder, count(*) AS bid_count, min(date_time) AS window_start,
+        max(date_time) + INTERVAL 10 SECOND AS window_end FROM (SELECT *, sum(new) OVER (
+            PARTITION BY bidder ORDER BY date_time ROWS UNBOUNDED PRECEDING) AS session FROM (
+            SELECT *, CASE WHEN date_time - lag(date_time) OVER (PARTITION BY bidder
+                ORDER BY date_time) <= INTERVAL 10 SECOND THEN 0 ELSE 1 END AS new FROM bid))
+        GROUP BY bidder, session""",
     "q13": "SELECT b.auction, b.bidder, b.price, b.date_time, s.value FROM bid b JOIN"
            f" read_csv('{ROOT}/configs/nexmark/side-input.csv') s ON b.auction % 100 ="
            " s.slot",
@@ -23,6 +37,13 @@ SQL = {
              ELSE 'otherTime' END AS bid_time_type, date_time, extra,
         len(regexp_replace(extra, '[^c]', '', 'g')) AS c_counts
         FROM bid WHERE 0.908 * price > 1000000 AND 0.908 * price < 50000000""",
+    "q15": f"""SELECT strftime(date_time, '%Y-%m-%d') AS day, {by_rank("bids", "count(*)")},
+        {by_rank("bidders", "count(DISTINCT bidder)")},
+        {by_rank("auctions", "count(DISTINCT auction)")} FROM bid GROUP BY ALL""",
+    "q16": f"""SELECT channel, strftime(date_time, '%Y-%m-%d') AS day,
+        strftime(max(date_time), '%H:%M') AS minute, {by_rank("bids", "count(*)")},
+        {by_rank("bidders", "count(DISTINCT bidder)")},
+        {by_rank("auctions", "count(DISTINCT auction)")} FROM bid GROUP BY ALL""",
     "q17": """SELECT auction, strftime(date_time, '%Y-%m-%d') AS day, count(*) AS total_bids,
         count(*) FILTER (WHERE price < 10000) AS rank1_bids,
         count(*) FILTER (WHERE price >= 10000 AND price < 1000000) AS rank2_bids,
