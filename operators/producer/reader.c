@@ -77,7 +77,7 @@ static int read_csv(struct mr_op_plan *p, const struct mr_csv_conf *conf,
                      mr_field_type_text(unfit, type, sizeof type));
 }
 
-static uint64_t block_bytes(uint32_t max_line, uint32_t block_sz) {
+uint64_t mr_reader_block_bytes(uint32_t max_line, uint32_t block_sz) {
   return MR_LINES_HEAD(max_line) + block_sz + MR_LINES_PAD;
 }
 
@@ -96,7 +96,7 @@ int mr_reader_plan(struct mr_op_plan *p, const struct mr_reader_opts *opts) {
     out->heap |= phys == MR_PHYS_STR || phys == MR_PHYS_LIST;
   }
   out->value_max = data->max_line;
-  p->state_max = 2 * block_bytes(data->max_line, MR_READER_BLOCK_SZ);
+  p->state_max = 2 * mr_reader_block_bytes(data->max_line, MR_READER_BLOCK_SZ);
   p->can_fail = true;
   p->data = data;
   return MR_OK;
@@ -104,7 +104,7 @@ int mr_reader_plan(struct mr_op_plan *p, const struct mr_reader_opts *opts) {
 
 /* ---- init ---- */
 
-static struct mr_decoder *make_decoder(struct mr_op_ctx *ctx, struct mr_error *err) {
+struct mr_decoder *mr_reader_decoder(struct mr_op_ctx *ctx, struct mr_error *err) {
   const struct mr_reader_plan *plan = ctx->data;
   const struct mr_event *event = ctx->node->op_plan.event;
   const struct mr_pool_conf *pool = &ctx->pools[MR_OUT_MAIN]->conf;
@@ -138,9 +138,9 @@ int mr_reader_init(struct mr_reader *r, struct mr_op_ctx *ctx, const struct mr_r
   r->conf = *conf;
   if (!r->conf.block_sz) r->conf.block_sz = MR_READER_BLOCK_SZ;
   r->io = ctx->io;
-  r->decoder = make_decoder(ctx, err);
+  r->decoder = mr_reader_decoder(ctx, err);
   if (!r->decoder) return mr_error_append(err, "%s", conf->name);
-  uint64_t sz = block_bytes(plan->max_line, r->conf.block_sz);
+  uint64_t sz = mr_reader_block_bytes(plan->max_line, r->conf.block_sz);
   for (uint32_t i = 0; i < 2; i++) {
     uint64_t off = mr_region_reserve(ctx->region_rw, sz, "input buffers");
     if (!off) return mr_error_set(err, MR_ERR_NOMEM, "no room for input buffers of %s", conf->name);

@@ -104,6 +104,11 @@ struct mr_reader_opts {
  * and `csv` of the node. MR_ERR_CONF when something was reported. */
 int mr_reader_plan(struct mr_op_plan *p, const struct mr_reader_opts *opts);
 
+/* The two that a source needs which has its lines from elsewhere: the decoder of its plan, in
+ * init (NULL: err), and the bytes of a block (format/lines.h). */
+struct mr_decoder *mr_reader_decoder(struct mr_op_ctx *ctx, struct mr_error *err);
+uint64_t mr_reader_block_bytes(uint32_t max_line, uint32_t block_sz);
+
 /* Takes the memory. The descriptor stays the caller's. MR_ERR_NOMEM, MR_ERR_ARG. */
 int mr_reader_init(struct mr_reader *reader, struct mr_op_ctx *ctx,
                    const struct mr_reader_conf *conf, struct mr_error *err);

@@ -75,7 +75,7 @@ class Validate(millrace.Case):
 
     def test_what_comes_later_is_refused_as_not_available_yet(self):
         for text in (GOOD.replace("  e:\n", "  e:\n    format: avro\n"),
-                     GOOD.replace("type: stdin, format: json", "type: topic, topic: x"),
+                     GOOD.replace("type: stdin, format: json", "type: kafka, topic: x"),
                      GOOD.replace("from: severe }", "from: severe, full: spill }")):
             self.refused(text, "not available yet")
 

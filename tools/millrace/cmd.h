@@ -51,6 +51,7 @@ extern const struct mr_cmd mr_cmd_show;
 extern const struct mr_cmd mr_cmd_stat;
 extern const struct mr_cmd mr_cmd_tap;
 extern const struct mr_cmd mr_cmd_top;
+extern const struct mr_cmd mr_cmd_topic;
 extern const struct mr_cmd mr_cmd_validate;
 extern const struct mr_cmd mr_cmd_version;
 extern const struct mr_cmd mr_cmd_why;

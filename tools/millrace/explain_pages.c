@@ -252,6 +252,20 @@ const struct mr_explain mr_explains[] = {
   {5012, "a node's state is too large for a checkpoint", "What a node remembers did not fit into "
    "the memory that is kept for snapshots. The graph runs on without this checkpoint.",
    "Give the node more `max_state`."},
+  {5013, "a group's offsets were not written", "The run ended well, but where its consumer group "
+   "stands could not be put on the disk. The next run of the group reads these records again.",
+   "The line says why."},
+  {5014, "records are gone", "Records of a topic were taken by retention before they were read, or "
+   "are damaged, and `on_data_loss: continue` says to go on behind them.",
+   "Keep records longer (`retention` of the sink that makes the topic), or read faster; `millrace "
+   "topic verify` looks for damage."},
+  {5015, "a topic keeps what it was created with", "A sink names other partitions, sync, "
+   "compression, segment or retention than the topic has. They count when a topic is created, and "
+   "this one is there already.",
+   "Leave the option out, or delete the topic and have it made anew."},
+  {5016, "a torn end was cut", "The last writer of the topic did not close it: it was killed, or "
+   "the power failed. What it had begun and not acknowledged was cut off.",
+   "Nothing: no acknowledged record is among it."},
   {0, NULL, NULL, NULL},
 };
 /* clang-format on */

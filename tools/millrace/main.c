@@ -27,6 +27,7 @@ const struct mr_cmd *const mr_cmds[] = {
   &mr_cmd_lag,
   &mr_cmd_why,
   &mr_cmd_tap,
+  &mr_cmd_topic,
   &mr_cmd_dlq,
   &mr_cmd_metrics,
   &mr_cmd_mem,
