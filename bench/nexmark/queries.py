@@ -28,6 +28,8 @@ SQL = {
             SELECT *, CASE WHEN date_time - lag(date_time) OVER (PARTITION BY bidder
                 ORDER BY date_time) <= INTERVAL 10 SECOND THEN 0 ELSE 1 END AS new FROM bid))
         GROUP BY bidder, session""",
+    "q12": """SELECT time_bucket(INTERVAL 10 SECOND, date_time) AS window_start, bidder,
+        count(*) AS bid_count FROM bid GROUP BY ALL""",
     "q13": "SELECT b.auction, b.bidder, b.price, b.date_time, s.value FROM bid b JOIN"
            f" read_csv('{ROOT}/configs/nexmark/side-input.csv') s ON b.auction % 100 ="
            " s.slot",
