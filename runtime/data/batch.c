@@ -118,7 +118,7 @@ static bool columns_valid(const struct mr_region *region, const struct mr_batch 
                              b->row_line_off};
   for (uint32_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++)
     if (hidden[i] && !inside(region, hidden[i], row_cnt * 8u)) return false;
-  return (b->row_pos_off == 0) == (b->row_line_off == 0);
+  return b->row_pos_off || !b->row_line_off;
 }
 
 /* The rows that are selected, of a batch that was sent. */

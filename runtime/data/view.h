@@ -53,7 +53,7 @@ struct mr_view {
   uint64_t pos;            /* position of the first row: byte offset or record offset */
   const uint64_t *row_pos; /* per row; NULL: unknown beyond the first */
   uint64_t line;           /* line of the first row, from 1; 0: the source has no lines */
-  const uint64_t *row_line; /* per row; NULL with row_pos */
+  const uint64_t *row_line; /* per row; NULL without row_pos, or without lines */
 };
 
 /* A typed look at a column: MR_COL(view, 2, int64_t)[row]. */

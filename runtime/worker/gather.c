@@ -50,7 +50,8 @@ static bool joins(const struct mr_run *run, const struct mr_batch *open,
   if (m->partition != view->partition || m->source != view->source || open->input != view->input)
     return false;
   if ((open->row_now_off != 0) != (view->row_now != NULL) ||
-      (open->row_pos_off != 0) != (view->row_pos != NULL))
+      (open->row_pos_off != 0) != (view->row_pos != NULL) ||
+      (open->row_line_off != 0) != (view->row_line != NULL))
     return false;
   return view->row_now || !run->reads_now || m->now_us == view->now_us;
 }
@@ -72,7 +73,7 @@ static void open_batch(struct mr_instance *inst, struct mr_send *send, const str
   if (view->row_now) b->row_now_off = mr_region_off(pool->region, hidden(b, pool->now_off));
   if (view->row_pos) {
     b->row_pos_off = mr_region_off(pool->region, hidden(b, pool->pos_off));
-    b->row_line_off = mr_region_off(pool->region, hidden(b, pool->line_off));
+    if (view->row_line) b->row_line_off = mr_region_off(pool->region, hidden(b, pool->line_off));
   }
   send->open = b;
   send->open_ns = w->now_ns;
@@ -172,7 +173,7 @@ static void copy_hidden(const struct mr_pool *pool, struct mr_batch *b, const st
              rows, cnt);
   if (v->row_pos) {
     copy_u64((uint64_t *)hidden(b, pool->pos_off) + at, v->row_pos, rows, cnt);
-    copy_u64((uint64_t *)hidden(b, pool->line_off) + at, v->row_line, rows, cnt);
+    if (v->row_line) copy_u64((uint64_t *)hidden(b, pool->line_off) + at, v->row_line, rows, cnt);
   }
   if (v->et_min != MR_TIME_NONE) {
     if (b->et_min == MR_TIME_NONE || v->et_min < b->et_min) b->et_min = v->et_min;
