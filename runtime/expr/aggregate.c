@@ -87,16 +87,17 @@ static struct mr_ast *part(struct take *t, struct ast_node *n) {
   return ast;
 }
 
-static bool same_tree(const struct ast_node *a, const struct ast_node *b) {
+bool ast_same(const struct ast_node *a, const struct ast_node *b) {
   if (!a || !b) return a == b;
   if (a->kind != b->kind || a->op != b->op || a->negated != b->negated || a->star != b->star ||
       a->distinct != b->distinct || a->i != b->i || memcmp(&a->d, &b->d, sizeof a->d) != 0 ||
       a->arg_cnt != b->arg_cnt)
     return false;
   if (!a->name != !b->name || (a->name && strcmp(a->name, b->name) != 0)) return false;
+  if (a->of && b->of && strcmp(a->of, b->of) != 0) return false;
   for (uint32_t i = 0; i < a->arg_cnt; i++)
-    if (!same_tree(a->args[i], b->args[i])) return false;
-  return same_tree(a->filter, b->filter);
+    if (!ast_same(a->args[i], b->args[i])) return false;
+  return ast_same(a->filter, b->filter);
 }
 
 static const struct mr_agg_call *find_same(const struct take *t, enum mr_agg_func func,
@@ -105,8 +106,8 @@ static const struct mr_agg_call *find_same(const struct take *t, enum mr_agg_fun
   for (uint32_t i = 0; i < t->list->cnt; i++) {
     const struct mr_agg_call *c = &t->list->calls[i];
     if (c->func == func && c->distinct == n->distinct &&
-        same_tree(c->arg ? c->arg->root : NULL, arg) &&
-        same_tree(c->filter ? c->filter->root : NULL, n->filter))
+        ast_same(c->arg ? c->arg->root : NULL, arg) &&
+        ast_same(c->filter ? c->filter->root : NULL, n->filter))
       return c;
   }
   return NULL;

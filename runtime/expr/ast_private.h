@@ -7,6 +7,8 @@
 
 #include "expr/expr.h"
 
+struct PgQuery__WindowDef;
+
 enum ast_kind {
   AST_COLUMN, /* name */
   AST_NULL,
@@ -51,10 +53,12 @@ struct ast_node {
   uint32_t name_len;
   uint32_t arg_cnt;
   const char *name;
+  const char *of; /* AST_COLUMN of a query: what stands before the dot, or NULL */
   int64_t i;
   double d;
   struct ast_node **args;
-  struct ast_node *filter; /* AST_CALL: FILTER (WHERE ...) */
+  struct ast_node *filter;               /* AST_CALL: FILTER (WHERE ...) */
+  const struct PgQuery__WindowDef *over; /* AST_CALL of a query: OVER (...) of the grammar's tree */
 };
 
 struct mr_ast {
@@ -104,11 +108,39 @@ struct ast_source {
   uint32_t text_len;
   const struct ast_token *tokens;
   uint32_t token_cnt;
+  uint32_t wrap_len; /* bytes before the text in what the grammar sees */
+  bool is_query;     /* a whole SELECT: names with a dot, OVER */
 };
 
 struct PgQuery__Node;
-/* The tree of a parsed expression whose locations are bytes of "SELECT " + text; NULL: errors. */
+/* The tree of a parsed expression whose locations are bytes of the wrapped text; NULL: errors. */
 struct ast_node *ast_convert(const struct ast_source *src, const struct PgQuery__Node *node);
+/* An error for SQL that is not there, at token `at`. Always NULL. */
+struct ast_node *ast_refuse(const struct ast_source *src, uint32_t at, const char *what,
+                            const char *hint);
+/* The token that begins at the grammar's location, or the last one before it. */
+uint32_t ast_token_at(const struct ast_source *src, int32_t location);
+bool ast_token_is(const struct ast_source *src, uint32_t i, int32_t token);
+/* The bracket that closes the one at token i; i itself if there is none. */
+uint32_t ast_closing(const struct ast_source *src, uint32_t i);
+/* A name as written at token `at`; `value` is what the grammar made of it. */
+const char *ast_name_at(const struct ast_source *src, uint32_t at, const char *value);
+
+/* Are two trees the same expression? A column without `of` is the one with it. */
+bool ast_same(const struct ast_node *a, const struct ast_node *b);
+
+/* ---- parse.c: what expressions and queries have in common ---- */
+
+/* Length, NUL bytes, UTF-8. */
+bool ast_check_text(const char *text, size_t len, struct mr_expr_errors *errors, bool is_query);
+/* Sets tokens; wrapped is what the grammar will see. */
+bool ast_scan(struct ast_source *src, const char *wrapped);
+/* False, with an error, for brackets and operators nested beyond MR_EXPR_DEPTH_MAX. */
+bool ast_check_depth(const struct ast_source *src);
+/* ARRAY is reserved, and array(1, 2) is Spark's: the grammar gets another name as long. */
+void ast_rename_arrays(const struct ast_source *src, char *wrapped);
+/* What the grammar says is wrong at its character `cursor`. */
+void ast_syntax_error(const struct ast_source *src, int cursor, const char *msg);
 
 #define AST_WRAP       "SELECT "
 #define AST_WRAP_LEN   7u

@@ -26,6 +26,8 @@
   X(2016, ALWAYS_FAILS, "a constant part of the expression is an error in every row")              \
   X(2017, NEVER_EQUAL, "the constant is none of the column's values")                              \
   X(2018, MIXED_TYPES, "these values have no common type")                                         \
+  X(2019, AMBIGUOUS_COLUMN, "several streams have a column of that name")                          \
+  X(2020, UNBOUNDED, "the query would have to keep rows without end")                              \
   X(3021, ROW_OVERFLOW, "integer overflow")                                                        \
   X(3022, ROW_DIVISION, "division by zero")                                                        \
   X(3023, ROW_BAD_CAST, "the text cannot be cast")                                                 \

@@ -12,9 +12,8 @@ static struct ast_node *convert(const struct ast_source *src, const PgQuery__Nod
 
 /* ---- spans ---- */
 
-/* The token that begins at location, or the last one before it. */
-static uint32_t token_at(const struct ast_source *src, int32_t location) {
-  uint32_t off = location < (int32_t)AST_WRAP_LEN ? 0 : (uint32_t)location - AST_WRAP_LEN;
+uint32_t ast_token_at(const struct ast_source *src, int32_t location) {
+  uint32_t off = location < (int32_t)src->wrap_len ? 0 : (uint32_t)location - src->wrap_len;
   uint32_t lo = 0, hi = src->token_cnt;
   while (hi - lo > 1) {
     uint32_t mid = (lo + hi) / 2;
@@ -26,16 +25,15 @@ static uint32_t token_at(const struct ast_source *src, int32_t location) {
   return lo;
 }
 
-static bool token_is(const struct ast_source *src, uint32_t i, int32_t token) {
+bool ast_token_is(const struct ast_source *src, uint32_t i, int32_t token) {
   return i < src->token_cnt && src->tokens[i].token == token;
 }
 
-/* The bracket that closes the one at token i; i itself if there is none. */
-static uint32_t closing(const struct ast_source *src, uint32_t i) {
+uint32_t ast_closing(const struct ast_source *src, uint32_t i) {
   uint32_t nest = 0;
   for (uint32_t k = i; k < src->token_cnt; k++) {
-    if (token_is(src, k, '(') || token_is(src, k, '[')) nest++;
-    if ((token_is(src, k, ')') || token_is(src, k, ']')) && nest && --nest == 0) return k;
+    if (ast_token_is(src, k, '(') || ast_token_is(src, k, '[')) nest++;
+    if ((ast_token_is(src, k, ')') || ast_token_is(src, k, ']')) && nest && --nest == 0) return k;
   }
   return i;
 }
@@ -58,7 +56,7 @@ static struct ast_node *new_node(const struct ast_source *src, enum ast_kind kin
   n->kind = (uint8_t)kind;
   n->arg_cnt = arg_cnt;
   n->args = MR_NEW(src->arena, struct ast_node *, arg_cnt + 1);
-  uint32_t at = token_at(src, location);
+  uint32_t at = ast_token_at(src, location);
   set_span(src, n, at, at);
   set_op(src, n, at, at);
   return n;
@@ -71,13 +69,13 @@ static void span_operands(const struct ast_source *src, struct ast_node *n, stru
   uint32_t lo = op, hi = op;
   if (left) {
     lo = left->tok_lo;
-    for (uint32_t k = left->tok_hi + 1; k < op && token_is(src, k, ')'); k++)
-      if (lo && token_is(src, lo - 1, '(')) lo--;
+    for (uint32_t k = left->tok_hi + 1; k < op && ast_token_is(src, k, ')'); k++)
+      if (lo && ast_token_is(src, lo - 1, '(')) lo--;
   }
   if (right) {
     hi = right->tok_hi;
-    for (uint32_t k = right->tok_lo; k > op + 1 && token_is(src, k - 1, '('); k--)
-      if (token_is(src, hi + 1, ')')) hi++;
+    for (uint32_t k = right->tok_lo; k > op + 1 && ast_token_is(src, k - 1, '('); k--)
+      if (ast_token_is(src, hi + 1, ')')) hi++;
   }
   set_span(src, n, lo, hi);
 }
@@ -85,18 +83,31 @@ static void span_operands(const struct ast_source *src, struct ast_node *n, stru
 /* From token i, which names a function, to the end of its arguments. */
 static uint32_t end_of_call(const struct ast_source *src, uint32_t i) {
   uint32_t k = i;
-  while (k < src->token_cnt && k < i + 4 && !token_is(src, k, '(')) k++;
-  return token_is(src, k, '(') ? closing(src, k) : i;
+  while (k < src->token_cnt && k < i + 4 && !ast_token_is(src, k, '(')) k++;
+  return ast_token_is(src, k, '(') ? ast_closing(src, k) : i;
+}
+
+struct ast_node *ast_refuse(const struct ast_source *src, uint32_t at, const char *what,
+                            const char *hint) {
+  const struct ast_token *t = &src->tokens[at];
+  struct mr_expr_error *e =
+      expr_error(src->errors, MR_EXPR_NOT_SUPPORTED, t->off, t->end - t->off, "%s do not have %s",
+                 src->is_query ? "queries" : "expressions", what);
+  e->hint = hint;
+  return NULL;
 }
 
 static struct ast_node *refuse(const struct ast_source *src, int32_t location, const char *what,
                                const char *hint) {
-  uint32_t at = token_at(src, location);
+  return ast_refuse(src, ast_token_at(src, location), what, hint);
+}
+
+const char *ast_name_at(const struct ast_source *src, uint32_t at, const char *value) {
   const struct ast_token *t = &src->tokens[at];
-  struct mr_expr_error *e = expr_error(src->errors, MR_EXPR_NOT_SUPPORTED, t->off, t->end - t->off,
-                                       "expressions do not have %s", what);
-  e->hint = hint;
-  return NULL;
+  bool quoted = src->text[t->off] == '"' || t->token == PG_QUERY__TOKEN__UIDENT;
+  /* the grammar folds to lower case, we keep what was written */
+  if (quoted) return mr_arena_strdup(src->arena, value);
+  return mr_arena_strndup(src->arena, src->text + t->off, t->end - t->off);
 }
 
 /* ---- leaves ---- */
@@ -134,7 +145,7 @@ static struct ast_node *convert_number(const struct ast_source *src, struct ast_
 
 static struct ast_node *convert_const(const struct ast_source *src, const PgQuery__AConst *c) {
   struct ast_node *n = new_node(src, AST_NULL, 0, c->location);
-  while (token_is(src, n->tok_hi, '-') && n->tok_hi + 1 < src->token_cnt)
+  while (ast_token_is(src, n->tok_hi, '-') && n->tok_hi + 1 < src->token_cnt)
     set_span(src, n, n->tok_lo, n->tok_hi + 1);
   if (c->isnull) return n;
   switch (c->val_case) {
@@ -156,19 +167,31 @@ static struct ast_node *convert_const(const struct ast_source *src, const PgQuer
   }
 }
 
+/* stream.column in a query: three tokens. */
+static struct ast_node *convert_dotted(const struct ast_source *src, const PgQuery__ColumnRef *c) {
+  uint32_t at = ast_token_at(src, c->location);
+  if (c->n_fields != 2 || c->fields[1]->node_case != PG_QUERY__NODE__NODE_STRING)
+    return refuse(src, c->location, "names of more than two parts, or \"*\" in a value", NULL);
+  if (at + 2 >= src->token_cnt) return NULL;
+  struct ast_node *n = new_node(src, AST_COLUMN, 0, c->location);
+  n->of = ast_name_at(src, at, c->fields[0]->string->sval);
+  n->name = ast_name_at(src, at + 2, c->fields[1]->string->sval);
+  n->name_len = (uint32_t)strlen(n->name);
+  n->quoted = src->text[src->tokens[at + 2].off] == '"';
+  set_span(src, n, at, at + 2);
+  return n;
+}
+
 static struct ast_node *convert_column(const struct ast_source *src, const PgQuery__ColumnRef *c) {
-  uint32_t at = token_at(src, c->location);
+  uint32_t at = ast_token_at(src, c->location);
+  if (c->n_fields != 1 && src->is_query) return convert_dotted(src, c);
   if (c->n_fields != 1) return refuse(src, c->location, "names with a dot", NULL);
   if (c->fields[0]->node_case != PG_QUERY__NODE__NODE_STRING)
     return refuse(src, c->location, "\"*\" outside count(*)", NULL);
   struct ast_node *n = new_node(src, AST_COLUMN, 0, c->location);
   const struct ast_token *t = &src->tokens[at];
   n->quoted = src->text[t->off] == '"' || t->token == PG_QUERY__TOKEN__UIDENT;
-  /* the grammar folds to lower case, we keep what was written */
-  if (n->quoted)
-    n->name = mr_arena_strdup(src->arena, c->fields[0]->string->sval);
-  else
-    n->name = mr_arena_strndup(src->arena, src->text + t->off, t->end - t->off);
+  n->name = ast_name_at(src, at, c->fields[0]->string->sval);
   n->name_len = (uint32_t)strlen(n->name);
   return n;
 }
@@ -211,7 +234,7 @@ static const char *last_name(PgQuery__Node **names, size_t cnt) {
 }
 
 static struct ast_node *convert_call(const struct ast_source *src, const PgQuery__FuncCall *f) {
-  if (f->over) return refuse(src, f->location, "OVER", "a window step");
+  if (f->over && !src->is_query) return refuse(src, f->location, "OVER", "a window step");
   if (f->n_agg_order || f->agg_within_group)
     return refuse(src, f->location, "ORDER BY inside a call", NULL);
   if (f->func_variadic) return refuse(src, f->location, "VARIADIC", NULL);
@@ -229,7 +252,12 @@ static struct ast_node *convert_call(const struct ast_source *src, const PgQuery
   if (f->agg_filter) {
     n->filter = convert(src, f->agg_filter);
     if (!n->filter) ok = false;
-    if (token_is(src, end + 1, PG_QUERY__TOKEN__FILTER)) end = closing(src, end + 2);
+    if (ast_token_is(src, end + 1, PG_QUERY__TOKEN__FILTER)) end = ast_closing(src, end + 2);
+  }
+  if (f->over) {
+    n->over = f->over;
+    if (ast_token_is(src, end + 1, PG_QUERY__TOKEN__OVER))
+      end = ast_token_is(src, end + 2, '(') ? ast_closing(src, end + 2) : end + 2;
   }
   set_span(src, n, at, end);
   return ok ? n : NULL;
@@ -260,7 +288,8 @@ static const char *bit_function(const char *op) {
 }
 
 static bool in_parentheses(const struct ast_source *src, const struct ast_node *n) {
-  return n->tok_lo && token_is(src, n->tok_lo - 1, '(') && token_is(src, n->tok_hi + 1, ')');
+  return n->tok_lo && ast_token_is(src, n->tok_lo - 1, '(') &&
+         ast_token_is(src, n->tok_hi + 1, ')');
 }
 
 /* Does the grammar bind these two operators otherwise than Spark? `op` is the outer one, '+' any of
@@ -378,7 +407,7 @@ static struct ast_node *convert_between(const struct ast_source *src, const PgQu
   bool ok = convert_args(src, n, x->rexpr->list->items, 2, 1);
   if (!ok || !n->args[0]) return NULL;
   uint32_t and_at = n->args[2]->tok_lo;
-  while (and_at > at && !token_is(src, and_at, PG_QUERY__TOKEN__AND)) and_at--;
+  while (and_at > at && !ast_token_is(src, and_at, PG_QUERY__TOKEN__AND)) and_at--;
   span_operands(src, n, NULL, n->args[2], and_at);
   uint32_t hi = n->tok_hi;
   span_operands(src, n, n->args[0], NULL, at);
@@ -413,7 +442,7 @@ static struct ast_node *convert_expr(const struct ast_source *src, const PgQuery
   case PG_QUERY__A__EXPR__KIND__AEXPR_NULLIF:
     n = binary(src, AST_NULLIF, 0, x);
     if (n) {
-      uint32_t at = token_at(src, x->location);
+      uint32_t at = ast_token_at(src, x->location);
       set_span(src, n, at, end_of_call(src, at));
     }
     return n;
@@ -445,7 +474,7 @@ static struct ast_node *convert_bool(const struct ast_source *src, const PgQuery
   struct ast_node *last = n->args[b->n_args - 1];
   uint32_t op = last->tok_lo;
   int32_t word = n->kind == AST_AND ? PG_QUERY__TOKEN__AND : PG_QUERY__TOKEN__OR;
-  while (n->kind != AST_NOT && op > at && !token_is(src, op, word)) op--;
+  while (n->kind != AST_NOT && op > at && !ast_token_is(src, op, word)) op--;
   span_operands(src, n, NULL, last, n->kind == AST_NOT ? at : op);
   if (n->kind == AST_NOT) return n;
   uint32_t hi = n->tok_hi;
@@ -463,7 +492,7 @@ static struct ast_node *convert_test(const struct ast_source *src, enum ast_kind
   n->negated = negated;
   n->args[0] = convert(src, arg);
   if (!n->args[0]) return NULL;
-  if (token_is(src, at, PG_QUERY__TOKEN__IS)) hi = at + 1 + negated;
+  if (ast_token_is(src, at, PG_QUERY__TOKEN__IS)) hi = at + 1 + negated;
   span_operands(src, n, n->args[0], NULL, at);
   set_span(src, n, n->tok_lo, hi < src->token_cnt ? hi : src->token_cnt - 1);
   return n;
@@ -487,8 +516,8 @@ static struct ast_node *convert_case(const struct ast_source *src, const PgQuery
   }
   uint32_t nest = 0, hi = n->tok_lo;
   for (uint32_t k = n->tok_lo; k < src->token_cnt; k++) {
-    if (token_is(src, k, PG_QUERY__TOKEN__CASE)) nest++;
-    if (token_is(src, k, PG_QUERY__TOKEN__END_P) && --nest == 0) {
+    if (ast_token_is(src, k, PG_QUERY__TOKEN__CASE)) nest++;
+    if (ast_token_is(src, k, PG_QUERY__TOKEN__END_P) && --nest == 0) {
       hi = k;
       break;
     }
@@ -497,7 +526,7 @@ static struct ast_node *convert_case(const struct ast_source *src, const PgQuery
   if (c->defresult) {
     n->args[at] = convert(src, c->defresult);
   } else {
-    n->args[at] = new_node(src, AST_NULL, 0, (int32_t)(src->tokens[hi].off + AST_WRAP_LEN));
+    n->args[at] = new_node(src, AST_NULL, 0, (int32_t)(src->tokens[hi].off + src->wrap_len));
   }
   return ok && n->args[at] ? n : NULL;
 }
@@ -534,19 +563,19 @@ static struct ast_node *convert_interval(const struct ast_source *src, struct as
 static struct ast_node *convert_cast(const struct ast_source *src, const PgQuery__TypeCast *c) {
   const PgQuery__TypeName *t = c->type_name;
   struct ast_node *n = new_node(src, AST_CAST, 1, c->location);
-  uint32_t at = n->tok_lo, type_at = token_at(src, t->location), type_end = type_at;
+  uint32_t at = n->tok_lo, type_at = ast_token_at(src, t->location), type_end = type_at;
   n->args[0] = convert(src, c->arg);
   if (!n->args[0]) return NULL;
   n->name = mr_arena_strdup(src->arena, last_name(t->names, t->n_names));
   while (type_end + 1 < src->token_cnt && /* DOUBLE PRECISION, TIMESTAMP WITH TIME ZONE */
-         (token_is(src, type_end + 1, PG_QUERY__TOKEN__PRECISION) ||
-          token_is(src, type_end + 1, PG_QUERY__TOKEN__VARYING)))
+         (ast_token_is(src, type_end + 1, PG_QUERY__TOKEN__PRECISION) ||
+          ast_token_is(src, type_end + 1, PG_QUERY__TOKEN__VARYING)))
     type_end++;
   set_op(src, n, type_at, type_end);
-  if (token_is(src, at, PG_QUERY__TOKEN__TYPECAST)) {
+  if (ast_token_is(src, at, PG_QUERY__TOKEN__TYPECAST)) {
     span_operands(src, n, n->args[0], NULL, at);
     set_span(src, n, n->tok_lo, type_end);
-  } else if (token_is(src, at, PG_QUERY__TOKEN__CAST)) {
+  } else if (ast_token_is(src, at, PG_QUERY__TOKEN__CAST)) {
     set_span(src, n, at, end_of_call(src, at));
   } else { /* TIMESTAMP '...' */
     uint32_t hi = n->args[0]->tok_hi;
@@ -565,7 +594,7 @@ static struct ast_node *convert_indirection(const struct ast_source *src,
   struct ast_node *arg = convert(src, x->arg);
   for (size_t i = 0; arg && i < x->n_indirection; i++) {
     const PgQuery__Node *step = x->indirection[i];
-    int32_t location = (int32_t)(arg->off + AST_WRAP_LEN);
+    int32_t location = (int32_t)(arg->off + src->wrap_len);
     if (step->node_case != PG_QUERY__NODE__NODE_A_INDICES || step->a_indices->is_slice ||
         !step->a_indices->uidx)
       return refuse(src, location, "fields or slices of a value", NULL);
@@ -574,8 +603,10 @@ static struct ast_node *convert_indirection(const struct ast_source *src,
     n->args[1] = convert(src, step->a_indices->uidx);
     if (!n->args[1]) return NULL;
     uint32_t hi = n->args[1]->tok_hi;
-    while (hi + 1 < src->token_cnt && !token_is(src, hi, ']')) hi++;
-    set_span(src, n, arg->tok_lo, hi);
+    while (hi + 1 < src->token_cnt && !ast_token_is(src, hi, ']')) hi++;
+    uint32_t lo = arg->tok_lo;
+    for (uint32_t k = arg->tok_hi + 1; lo && ast_token_is(src, k, ')'); k++) lo--;
+    set_span(src, n, lo, hi);
     arg = n;
   }
   return arg;
@@ -594,8 +625,8 @@ static struct ast_node *convert_array(const struct ast_source *src, const PgQuer
   struct ast_node *n = new_node(src, AST_CALL, (uint32_t)a->n_elements, a->location);
   uint32_t open = n->tok_lo;
   n->name = "array";
-  while (open < src->token_cnt && !token_is(src, open, '[')) open++;
-  set_span(src, n, n->tok_lo, closing(src, open));
+  while (open < src->token_cnt && !ast_token_is(src, open, '[')) open++;
+  set_span(src, n, n->tok_lo, ast_closing(src, open));
   return convert_args(src, n, a->elements, a->n_elements, 0) ? n : NULL;
 }
 
@@ -612,6 +643,19 @@ static struct ast_node *convert_boolean_test(const struct ast_source *src,
   default: break;
   }
   return convert_test(src, AST_IS_BOOL, t->arg, t->location, op, negated);
+}
+
+static struct ast_node *refuse_subquery(const struct ast_source *src, const PgQuery__SubLink *s) {
+  if (!src->is_query) return refuse(src, s->location, "subqueries", NULL);
+  switch (s->sub_link_type) {
+  case PG_QUERY__SUB_LINK_TYPE__EXISTS_SUBLINK:
+    return refuse(src, s->location, "EXISTS (SELECT ...)", "JOIN ... ON with a time bound");
+  case PG_QUERY__SUB_LINK_TYPE__ANY_SUBLINK:
+  case PG_QUERY__SUB_LINK_TYPE__ALL_SUBLINK:
+    return refuse(src, s->location, "IN, ANY or ALL of a subquery",
+                  "JOIN ... ON with a time bound");
+  default: return refuse(src, s->location, "a scalar subquery", "JOIN ... ON with a time bound");
+  }
 }
 
 static struct ast_node *convert(const struct ast_source *src, const PgQuery__Node *pg) {
@@ -639,8 +683,7 @@ static struct ast_node *convert(const struct ast_source *src, const PgQuery__Nod
     return convert_list_call(src, AST_CALL, name, m->args, m->n_args, m->location);
   }
   case PG_QUERY__NODE__NODE_A_INDIRECTION: return convert_indirection(src, pg->a_indirection);
-  case PG_QUERY__NODE__NODE_SUB_LINK:
-    return refuse(src, pg->sub_link->location, "subqueries", NULL);
+  case PG_QUERY__NODE__NODE_SUB_LINK: return refuse_subquery(src, pg->sub_link);
   case PG_QUERY__NODE__NODE_ROW_EXPR: return refuse(src, pg->row_expr->location, "rows", NULL);
   case PG_QUERY__NODE__NODE_PARAM_REF:
     return refuse(src, pg->param_ref->location, "parameters", NULL);

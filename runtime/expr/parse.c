@@ -44,6 +44,10 @@ const char *expr_snippet(struct mr_arena *arena, const char *text, uint32_t off,
   return mr_arena_printf(arena, "%.*s...", (int)max, text + off);
 }
 
+static const char *noun(const struct ast_source *src) {
+  return src->is_query ? "query" : "expression";
+}
+
 /* ---- tokens ---- */
 
 /* Byte of character number cnt of the text. */
@@ -59,11 +63,11 @@ static uint32_t byte_of_char(const char *text, uint32_t len, uint32_t cnt) {
 
 /* Where the grammar library says that an error is: its characters count from 1, with the wrap. */
 static uint32_t error_byte(const struct ast_source *src, int cursor) {
-  if (cursor <= (int)AST_WRAP_LEN) return cursor <= 0 ? src->text_len : 0;
-  return byte_of_char(src->text, src->text_len, (uint32_t)cursor - 1 - AST_WRAP_LEN);
+  if (cursor <= (int)src->wrap_len) return cursor <= 0 ? src->text_len : 0;
+  return byte_of_char(src->text, src->text_len, (uint32_t)cursor - 1 - src->wrap_len);
 }
 
-static bool scan_tokens(struct ast_source *src, const char *wrapped) {
+bool ast_scan(struct ast_source *src, const char *wrapped) {
   PgQueryScanResult scan = pg_query_scan(wrapped);
   if (scan.error) {
     uint32_t off = error_byte(src, scan.error->cursorpos);
@@ -82,9 +86,9 @@ static bool scan_tokens(struct ast_source *src, const char *wrapped) {
     const PgQuery__ScanToken *t = r->tokens[i];
     if (t->token == PG_QUERY__TOKEN__SQL_COMMENT || t->token == PG_QUERY__TOKEN__C_COMMENT)
       continue;
-    if (t->start < (int)AST_WRAP_LEN) continue; /* SELECT */
+    if (t->start < (int)src->wrap_len) continue; /* SELECT */
     tokens[cnt++] =
-        (struct ast_token){(uint32_t)t->start - AST_WRAP_LEN, (uint32_t)t->end - AST_WRAP_LEN,
+        (struct ast_token){(uint32_t)t->start - src->wrap_len, (uint32_t)t->end - src->wrap_len,
                            (int32_t)t->token, (int32_t)t->keyword_kind};
   }
   if (r) pg_query__scan_result__free_unpacked(r, NULL);
@@ -94,7 +98,7 @@ static bool scan_tokens(struct ast_source *src, const char *wrapped) {
   if (n > MR_EXPR_TOKENS_MAX) {
     const struct ast_token *t = &tokens[cnt - 1];
     expr_error(src->errors, MR_EXPR_TOO_LARGE, t->off, t->end - t->off,
-               "the expression has %zu tokens, more than %u", n, MR_EXPR_TOKENS_MAX);
+               "the %s has %zu tokens, more than %u", noun(src), n, MR_EXPR_TOKENS_MAX);
     return false;
   }
   return true;
@@ -195,21 +199,22 @@ static void add_syntax(const struct ast_source *src, uint32_t off, const char *m
   const struct ast_token *at = i < src->token_cnt ? &src->tokens[i] : NULL;
   const struct ast_token *before = i ? &src->tokens[i - 1] : NULL;
   bool after_from = before && before->token == PG_QUERY__TOKEN__FROM;
-  if (at && is_reserved_name(at) && !(before && is_reserved_name(before) && !after_from)) {
+  if (!src->is_query && at && is_reserved_name(at) &&
+      !(before && is_reserved_name(before) && !after_from)) {
     add_reserved(src, at);
     return;
   }
-  if (before && is_reserved_name(before)) {
+  if (!src->is_query && before && is_reserved_name(before)) {
     add_reserved(src, before);
     return;
   }
   struct mr_expr_error *e;
   if (!at) {
     off = before ? before->end : src->text_len;
-    e = expr_error(src->errors, MR_EXPR_SYNTAX, off, 0, "the expression ends too early");
+    e = expr_error(src->errors, MR_EXPR_SYNTAX, off, 0, "the %s ends too early", noun(src));
   } else if (strncmp(msg, "syntax error", 12) == 0) {
     e = expr_error(src->errors, MR_EXPR_SYNTAX, at->off, at->end - at->off,
-                   "the expression is not understood from \"%s\" on",
+                   "the %s is not understood from \"%s\" on", noun(src),
                    expr_snippet(src->arena, src->text, at->off, at->end - at->off, 40));
   } else {
     const char *near = strstr(msg, " at or near");
@@ -325,16 +330,16 @@ static const PgQuery__Node *single_target(const struct ast_source *src,
   return NULL;
 }
 
-static bool check_text(const char *text, size_t len, struct mr_expr_errors *errors) {
+bool ast_check_text(const char *text, size_t len, struct mr_expr_errors *errors, bool is_query) {
+  const char *what = is_query ? "query" : "expression";
   if (len > MR_EXPR_TEXT_MAX) {
-    expr_error(errors, MR_EXPR_TOO_LARGE, MR_EXPR_TEXT_MAX, 0,
-               "the expression has %zu bytes, more than %u", len, MR_EXPR_TEXT_MAX);
+    expr_error(errors, MR_EXPR_TOO_LARGE, MR_EXPR_TEXT_MAX, 0, "the %s has %zu bytes, more than %u",
+               what, len, MR_EXPR_TEXT_MAX);
     return false;
   }
   const char *nul = memchr(text, 0, len);
   if (nul) {
-    expr_error(errors, MR_EXPR_BAD_TEXT, (uint32_t)(nul - text), 1,
-               "the expression has a NUL byte");
+    expr_error(errors, MR_EXPR_BAD_TEXT, (uint32_t)(nul - text), 1, "the %s has a NUL byte", what);
     return false;
   }
   if (!mr_utf8_valid(text, len)) {
@@ -347,24 +352,31 @@ static bool check_text(const char *text, size_t len, struct mr_expr_errors *erro
       lo += n;
       n = 1;
     }
-    expr_error(errors, MR_EXPR_BAD_TEXT, (uint32_t)lo, 1, "the expression is not valid UTF-8");
+    expr_error(errors, MR_EXPR_BAD_TEXT, (uint32_t)lo, 1, "the %s is not valid UTF-8", what);
     return false;
   }
   return true;
 }
 
-static struct ast_node *parse_tree(struct ast_source *src, const char *wrapped) {
+bool ast_check_depth(const struct ast_source *src) {
   uint32_t deep = find_too_deep(src, MR_EXPR_DEPTH_MAX);
-  if (deep < src->token_cnt) {
-    const struct ast_token *t = &src->tokens[deep];
-    expr_error(src->errors, MR_EXPR_TOO_LARGE, t->off, t->end - t->off,
-               "the expression is nested more than %u deep here", MR_EXPR_DEPTH_MAX);
-    return NULL;
-  }
+  if (deep >= src->token_cnt) return true;
+  const struct ast_token *t = &src->tokens[deep];
+  expr_error(src->errors, MR_EXPR_TOO_LARGE, t->off, t->end - t->off,
+             "the %s is nested more than %u deep here", noun(src), MR_EXPR_DEPTH_MAX);
+  return false;
+}
+
+void ast_syntax_error(const struct ast_source *src, int cursor, const char *msg) {
+  add_syntax(src, error_byte(src, cursor), msg);
+}
+
+static struct ast_node *parse_tree(struct ast_source *src, const char *wrapped) {
+  if (!ast_check_depth(src)) return NULL;
   PgQueryProtobufParseResult r = pg_query_parse_protobuf(wrapped);
   struct ast_node *root = NULL;
   if (r.error) {
-    add_syntax(src, error_byte(src, r.error->cursorpos), r.error->message);
+    ast_syntax_error(src, r.error->cursorpos, r.error->message);
   } else {
     PgQuery__ParseResult *parsed =
         pg_query__parse_result__unpack(NULL, r.parse_tree.len, (const uint8_t *)r.parse_tree.data);
@@ -377,27 +389,27 @@ static struct ast_node *parse_tree(struct ast_source *src, const char *wrapped) 
   return root;
 }
 
-/* ARRAY is reserved, and array(1, 2) is Spark's: the grammar gets another name as long. */
-static void rename_arrays(const struct ast_source *src, char *wrapped) {
+void ast_rename_arrays(const struct ast_source *src, char *wrapped) {
   for (uint32_t i = 0; i + 1 < src->token_cnt; i++)
     if (src->tokens[i].token == PG_QUERY__TOKEN__ARRAY &&
         src->tokens[i + 1].token == PG_QUERY__TOKEN__ASCII_40)
-      memcpy(wrapped + AST_WRAP_LEN + src->tokens[i].off, AST_ARRAY_NAME, strlen(AST_ARRAY_NAME));
+      memcpy(wrapped + src->wrap_len + src->tokens[i].off, AST_ARRAY_NAME, strlen(AST_ARRAY_NAME));
 }
 
 struct mr_ast *mr_expr_parse(struct mr_arena *arena, const char *text, size_t len,
                              struct mr_expr_errors *errors) {
-  if (!check_text(text, len, errors)) return NULL;
-  struct ast_source src = {.arena = arena, .errors = errors, .text_len = (uint32_t)len};
+  if (!ast_check_text(text, len, errors, false)) return NULL;
+  struct ast_source src = {
+      .arena = arena, .errors = errors, .text_len = (uint32_t)len, .wrap_len = AST_WRAP_LEN};
   src.text = mr_arena_strndup(arena, text, len);
   char *wrapped = mr_arena_printf(arena, AST_WRAP "%s", src.text);
   uint32_t before = errors->cnt;
-  if (!scan_tokens(&src, wrapped)) return NULL;
+  if (!ast_scan(&src, wrapped)) return NULL;
   if (!src.token_cnt) {
     expr_error(errors, MR_EXPR_SYNTAX, 0, (uint32_t)len, "the expression is empty");
     return NULL;
   }
-  rename_arrays(&src, wrapped);
+  ast_rename_arrays(&src, wrapped);
   struct ast_node *root = parse_tree(&src, wrapped);
   if (!root || errors->cnt > before) {
     if (errors->cnt == before)
