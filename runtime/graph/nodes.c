@@ -42,9 +42,9 @@ static const struct mr_opt watermark_opts[] = {
                                            .help = "what becomes of rows that are in error"        \
   }
 
-#define FROM_OPT                                                                                   \
+#define FROM_OPT(must)                                                                             \
   {                                                                                                \
-    "from", MR_OPT_RAW, AT(from), .required = true,                                                \
+    "from", MR_OPT_RAW, AT(from), .required = (must),                                              \
                                   .help = "the node, list of nodes or node.output that it reads",  \
                                   .example = "[NODE, NODE.errors]"                                 \
   }
@@ -58,11 +58,13 @@ static const struct mr_opt source_opts[] = {
     {"check", MR_OPT_ENUM, AT(check), .def = "read", .words = check_words,
      .help = "which fields' types are checked: those that something reads, or all declared"},
     MR_OPT_END};
-static const struct mr_opt step_opts[] = {NODE_OPTS, FROM_OPT, MR_OPT_END};
+static const struct mr_opt step_opts[] = {NODE_OPTS, FROM_OPT(true), MR_OPT_END};
 static const struct mr_opt port_opts[] = {NODE_OPTS, MR_OPT_END};
+/* Of a step that stands for others, which knows itself what it reads. */
+static const struct mr_opt expand_opts[] = {NODE_OPTS, FROM_OPT(false), MR_OPT_END};
 static const struct mr_opt sink_opts[] = {
     NODE_OPTS,
-    FROM_OPT,
+    FROM_OPT(true),
     {"full", MR_OPT_ENUM, AT(full), .def = "block", .words = full_words, .words_later = full_later,
      .help = "what happens when the sink cannot keep up"},
     {"queue", MR_OPT_INT64, AT(queue), .def = "65536", .min = 1, .max = 1 << 30,
@@ -107,8 +109,7 @@ const char *mr_planner_nearest(const char *text, const char *const *names, uint3
 }
 
 /* Types that the vocabulary knows and this version does not have. */
-static const char *const later_types[] = {"kafka",   "join",  "top_n", "sql",
-                                          "parquet", "table", "http"};
+static const char *const later_types[] = {"kafka", "join", "top_n", "parquet", "table", "http"};
 
 static void report_type(struct mr_planner *pl, const struct mr_draft *d, struct mr_tree *at) {
   for (size_t i = 0; i < sizeof later_types / sizeof *later_types; i++)
@@ -163,7 +164,7 @@ static void check_checkpoint(struct mr_planner *pl, const struct mr_draft *d) {
                     op->name);
 }
 
-static void read_options(struct mr_planner *pl, struct mr_draft *d) {
+void mr_planner_read_options(struct mr_planner *pl, struct mr_draft *d) {
   struct mr_tree *type = mr_tree_get(d->tree, "type");
   struct mr_opt_reader rd = {pl->arena, pl->diags, NULL};
   if (type && type->kind == MR_TREE_SCALAR && type->len) {
@@ -178,6 +179,7 @@ static void read_options(struct mr_planner *pl, struct mr_draft *d) {
     d->conf = mr_arena_alloc(pl->arena, d->op->conf_sz + 16);
     if (d->op->ports) parts[0].opts = port_opts;
     if (d->op->opts) parts[cnt++] = (struct mr_opt_part){d->op->opts, d->conf};
+    if (d->op->expand) parts[0].opts = expand_opts;
   } else if (type) { /* its own keys are unknown here: only what is missing in common would be noise
                       */
     d->broken = true;
@@ -186,7 +188,7 @@ static void read_options(struct mr_planner *pl, struct mr_draft *d) {
   if (mr_opt_read(&rd, d->tree, mr_tree_name_span(d->tree), parts, cnt)) d->broken = true;
   if (d->op) name_outputs(pl, d);
   if (d->op) check_checkpoint(pl, d);
-  if (d->op && d->common.workers > 1 &&
+  if (d->op && d->common.workers > 1 && !d->op->expand &&
       !(d->op->flags & (MR_OP_KEYED | MR_OP_TURNS | MR_OP_PARTS))) {
     mr_diag_error(pl->diags, MR_CODE_NOT_AVAILABLE, mr_tree_span(mr_tree_get(d->tree, "workers")),
                   "workers above 1 on type %s is not available yet", d->op->name);
@@ -213,7 +215,7 @@ static void add_draft(struct mr_planner *pl, enum mr_section section, struct mr_
       return;
     }
   pl->draft_cnt++;
-  read_options(pl, d);
+  mr_planner_read_options(pl, d);
 }
 
 static void read_section(struct mr_planner *pl, enum mr_section section) {
@@ -236,14 +238,16 @@ static void read_section(struct mr_planner *pl, enum mr_section section) {
 
 /* ---- edges ---- */
 
-static int32_t find_draft(const struct mr_planner *pl, const char *name, size_t len) {
+int32_t mr_planner_find(const struct mr_planner *pl, const char *name, size_t len) {
   for (uint32_t i = 0; i < pl->draft_cnt; i++)
     if (strlen(pl->drafts[i].name) == len && !memcmp(pl->drafts[i].name, name, len))
       return (int32_t)i;
   return -1;
 }
 
-static bool find_output(const struct mr_draft *d, const char *name, uint32_t *output) {
+bool mr_planner_output(const struct mr_planner *pl, uint32_t draft, const char *name,
+                       uint32_t *output) {
+  const struct mr_draft *d = &pl->drafts[draft];
   if (!strcmp(name, "errors")) {
     *output = MR_OUT_ERRORS;
     return true;
@@ -272,7 +276,8 @@ static void report_edge(struct mr_planner *pl, struct mr_tree *at, size_t len) {
   const char *names[MR_NODES_MAX] = {0};
   uint32_t cnt = 0;
   for (uint32_t i = 0; i < pl->draft_cnt; i++)
-    if (pl->drafts[i].section != MR_SECTION_SINKS) names[cnt++] = pl->drafts[i].name;
+    if (pl->drafts[i].section != MR_SECTION_SINKS && !pl->drafts[i].step)
+      names[cnt++] = pl->drafts[i].name;
   char *name = mr_arena_strndup(pl->arena, at->text, len);
   struct mr_diag *diag = mr_diag_error(pl->diags, MR_CODE_DANGLING_EDGE, mr_tree_span(at),
                                        "no source or step is named \"%s\"", name);
@@ -280,51 +285,75 @@ static void report_edge(struct mr_planner *pl, struct mr_tree *at, size_t len) {
   if (near) mr_diag_label(diag, "did you mean \"%s\"?", near);
 }
 
-static void add_input(struct mr_planner *pl, struct mr_draft *d, struct mr_tree *at,
-                      const char *option, uint32_t port) {
-  if (at->kind != MR_TREE_SCALAR || !at->len) {
-    mr_diag_error(pl->diags, MR_CODE_WRONG_TYPE, mr_tree_span(at),
-                  "%s names a node, node.output, or is a list of them", option);
-    d->broken = true;
-    return;
+/* Adds an edge; false: it is there already. */
+static bool add_edge(struct mr_draft *d, uint32_t from, uint32_t output, uint32_t port) {
+  for (uint32_t i = 0; i < d->input_cnt; i++)
+    if (d->inputs[i].node == from && d->inputs[i].output == output && d->inputs[i].port == port)
+      return false;
+  d->inputs[d->input_cnt++] = (struct mr_plan_input){from, output, port};
+  return true;
+}
+
+/* An output of a step that stands for others is that of all of them. False: none has it. */
+static bool add_made(struct mr_planner *pl, struct mr_draft *d, uint32_t step, const char *name,
+                     uint32_t port) {
+  bool found = false;
+  for (uint32_t i = 0; i < pl->draft_cnt; i++) {
+    uint32_t output;
+    if (i != step && pl->drafts[i].step != pl->drafts[step].name) continue;
+    if (pl->drafts[i].broken || !mr_planner_output(pl, i, name, &output)) continue;
+    add_edge(d, i, output, port);
+    found = true;
   }
-  const char *dot = memchr(at->text, '.', at->len);
-  size_t len = dot ? (size_t)(dot - at->text) : at->len;
-  int32_t from = find_draft(pl, at->text, len);
-  uint32_t output = MR_OUT_MAIN;
-  if (from < 0) {
-    report_edge(pl, at, len);
-    d->broken = true;
-    return;
-  }
-  struct mr_draft *up = &pl->drafts[from];
-  if (dot && !up->broken && !find_output(up, dot + 1, &output)) {
-    report_output(pl, up, at, dot + 1);
-    d->broken = true;
-    return;
-  }
-  if (!dot && up->op && up->op->flags & MR_OP_NO_MAIN) {
+  return found;
+}
+
+/* Can this output be read? Reports what cannot. */
+static bool check_edge(struct mr_planner *pl, const struct mr_draft *up, struct mr_tree *at,
+                       bool named, uint32_t output) {
+  if (!named && up->op && up->op->flags & MR_OP_NO_MAIN) {
     mr_diag_error(pl->diags, MR_CODE_DANGLING_EDGE, mr_tree_span(at),
                   "%s has no output of that name alone; read %s.%s or another one", up->name,
                   up->name, up->outputs[0]);
-    d->broken = true;
-    return;
+    return false;
   }
   if (up->section == MR_SECTION_SINKS && output != MR_OUT_ERRORS) {
     mr_diag_error(pl->diags, MR_CODE_DANGLING_EDGE, mr_tree_span(at),
                   "%s is a sink: it has no output", up->name);
-    d->broken = true;
-    return;
+    return false;
   }
-  for (uint32_t i = 0; i < d->input_cnt; i++)
-    if (d->inputs[i].node == (uint32_t)from && d->inputs[i].output == output &&
-        d->inputs[i].port == port) {
-      mr_diag_error(pl->diags, MR_CODE_DANGLING_EDGE, mr_tree_span(at), "%s stands twice in %s",
-                    at->text, option);
-      d->broken = true;
-      return;
-    }
-  d->inputs[d->input_cnt++] = (struct mr_plan_input){(uint32_t)from, output, port};
+  return true;
+}
+
+/* One name of an option that names inputs. False: reported. */
+static bool add_input(struct mr_planner *pl, struct mr_draft *d, struct mr_tree *at,
+                      const char *option, uint32_t port) {
+  if (at->kind != MR_TREE_SCALAR || !at->len) {
+    mr_diag_error(pl->diags, MR_CODE_WRONG_TYPE, mr_tree_span(at),
+                  "%s names a node, node.output, or is a list of them", option);
+    return false;
+  }
+  const char *dot = memchr(at->text, '.', at->len);
+  size_t len = dot ? (size_t)(dot - at->text) : at->len;
+  int32_t made = d->step || d->expanded ? mr_planner_find(pl, at->text, at->len) : -1;
+  int32_t from = made >= 0 ? made : mr_planner_find(pl, at->text, len);
+  uint32_t output = MR_OUT_MAIN;
+  if (from < 0) {
+    report_edge(pl, at, len);
+    return false;
+  }
+  struct mr_draft *up = &pl->drafts[from];
+  if (made < 0 && dot && up->expanded && add_made(pl, d, (uint32_t)from, dot + 1, port))
+    return true;
+  if (made < 0 && dot && !up->broken && !mr_planner_output(pl, (uint32_t)from, dot + 1, &output)) {
+    report_output(pl, up, at, dot + 1);
+    return false;
+  }
+  if (!check_edge(pl, up, at, dot != NULL, output)) return false;
+  if (add_edge(d, (uint32_t)from, output, port)) return true;
+  mr_diag_error(pl->diags, MR_CODE_DANGLING_EDGE, mr_tree_span(at), "%s stands twice in %s",
+                at->text, option);
+  return false;
 }
 
 /* What one option names as inputs: `from`, or one of the operator's ports. */
@@ -335,18 +364,19 @@ static void add_inputs(struct mr_planner *pl, struct mr_draft *d, struct mr_tree
     mr_diag_error(pl->diags, MR_CODE_WRONG_TYPE, mr_tree_span(from), "%s is an empty list", option);
     d->broken = true;
   }
-  struct mr_plan_input *grown =
-      MR_NEW(pl->arena, struct mr_plan_input, d->input_cnt + (list ? from->cnt : 0) + 1);
+  /* an output of a step that stands for others may be that of many */
+  uint32_t most = d->input_cnt + pl->draft_cnt + (list ? from->cnt : 0) + 1;
+  struct mr_plan_input *grown = MR_NEW(pl->arena, struct mr_plan_input, most);
   if (d->input_cnt) memcpy(grown, d->inputs, d->input_cnt * sizeof *grown);
   d->inputs = grown;
-  if (!list)
-    add_input(pl, d, from, option, port);
-  else
-    for (uint32_t i = 0; i < from->cnt; i++) add_input(pl, d, from->items[i], option, port);
+  if (!list && !add_input(pl, d, from, option, port)) d->broken = true;
+  for (uint32_t i = 0; list && i < from->cnt; i++)
+    if (!add_input(pl, d, from->items[i], option, port)) d->broken = true;
 }
 
-static void resolve_inputs(struct mr_planner *pl, struct mr_draft *d) {
+void mr_planner_resolve(struct mr_planner *pl, struct mr_draft *d) {
   struct mr_tree *from = d->common.from ? d->common.from : mr_tree_get(d->tree, "from");
+  d->input_cnt = 0;
   if (d->section == MR_SECTION_SOURCES) return;
   if (d->op && d->op->ports) {
     for (uint32_t k = 0; d->op->ports[k]; k++) {
@@ -445,7 +475,8 @@ static void check_read(struct mr_planner *pl) {
 void mr_planner_read_nodes(struct mr_planner *pl) {
   pl->drafts = MR_NEW(pl->arena, struct mr_draft, MR_NODES_MAX / 2 + 1);
   for (int s = 0; s < MR_SECTION_CNT; s++) read_section(pl, (enum mr_section)s);
-  for (uint32_t i = 0; i < pl->draft_cnt; i++) resolve_inputs(pl, &pl->drafts[i]);
+  mr_planner_expand_all(pl);
+  for (uint32_t i = 0; i < pl->draft_cnt; i++) mr_planner_resolve(pl, &pl->drafts[i]);
   check_read(pl);
   sort_drafts(pl);
 }

@@ -33,6 +33,7 @@
 MR_API_BEGIN
 
 struct mr_op_ctx;
+struct mr_op_expand;
 struct mr_replay_lines;
 struct mr_save; /* state/save.h */
 struct mr_load;
@@ -169,6 +170,10 @@ struct mr_op {
   const char *const *(*named_outputs)(const void *conf, struct mr_arena *arena);
   size_t self_sz;   /* bytes of an instance's own struct, zeroed at init */
   size_t shared_sz; /* bytes that the instances of a node share in a run, zeroed: ctx->shared */
+
+  /* A step that stands for others makes them, in place of all that follows (expand.h). Reports to
+   * diags and returns MR_ERR_CONF. NULL for all others. */
+  int (*expand)(struct mr_op_expand *x);
 
   /* Types: reads conf and in, sets the fields below "set by plan()". Reports to diags and returns
    * MR_ERR_CONF. NULL: nothing to type; a step passes its input on, as views. */

@@ -42,7 +42,11 @@ struct mr_draft { /* a node while it is being planned, in file order */
   struct mr_common_conf common;
   struct mr_plan_input *inputs; /* node: index of the draft */
   uint32_t input_cnt;
-  bool broken;    /* reported; what hangs on it is not typed */
+  bool broken;              /* reported; what hangs on it is not typed */
+  const char *step;         /* made for this step of the graph file (expand.h), else NULL */
+  struct mr_tree *expanded; /* took the place of this step, whose name it has, else NULL */
+  struct mr_tree *time;     /* the column that its input must have as event time, or NULL */
+  bool expanding, gone, typed;
   uint32_t order; /* index in the plan, once sorted: the node that others read */
 };
 
@@ -63,6 +67,7 @@ struct mr_planner {
   uint32_t sorted_cnt;
   struct mr_tree *worker_cpus; /* runtime.workers.cpus */
   int64_t worker_count;        /* 0: not given */
+  struct mr_plan *early;       /* drafts typed before their time, by draft; or NULL */
   int32_t *cpus;               /* that workers may use */
   uint32_t cpu_cnt;
 };
@@ -87,6 +92,18 @@ void mr_planner_any_done(struct mr_event *event);
 struct mr_schema *mr_planner_event_schema(struct mr_planner *pl, const struct mr_event *event);
 /* Reads the nodes' options, resolves edges, sorts them. */
 void mr_planner_read_nodes(struct mr_planner *pl);
+/* The parts of it that steps which stand for others need (expand.h): a draft's options; its edges,
+ * by name; the draft of a name, -1: none; a draft's output of that name. */
+void mr_planner_read_options(struct mr_planner *pl, struct mr_draft *d);
+void mr_planner_resolve(struct mr_planner *pl, struct mr_draft *d);
+int32_t mr_planner_find(const struct mr_planner *pl, const char *name, size_t len);
+bool mr_planner_output(const struct mr_planner *pl, uint32_t draft, const char *name,
+                       uint32_t *output);
+/* Puts steps in the place of one that stands for them; of all such. */
+void mr_planner_expand(struct mr_planner *pl, uint32_t draft);
+void mr_planner_expand_all(struct mr_planner *pl);
+/* Fills and types one node from the draft in pl->sorted[order], whose inputs are typed. */
+void mr_planner_type_draft(struct mr_planner *pl, uint32_t order);
 /* Types along the edges, pruning backwards, partitions and delays; dead-letter writers are added.
  */
 void mr_planner_type(struct mr_planner *pl);

@@ -204,6 +204,21 @@ static void type_merger(struct mr_planner *pl, uint32_t order) {
   n->outs[MR_OUT_ERRORS].schema = pl->plan->error_schema;
 }
 
+/* The column that a query takes for the time must be the event time. */
+static bool check_time(struct mr_planner *pl, const struct mr_draft *d,
+                       const struct mr_schema *in) {
+  if (!d->time) return true;
+  const char *name = in->event_time < 0 ? NULL : in->fields[in->event_time].name;
+  if (name && !strcmp(name, d->time->text)) return true;
+  struct mr_diag *diag = mr_diag_error(pl->diags, MR_CODE_UNKNOWN_COLUMN, mr_tree_span(d->time),
+                                       "%s is not the event time of its rows", d->time->text);
+  if (name)
+    mr_diag_label(diag, "that is %s", name);
+  else
+    mr_diag_label(diag, "they have none: name it as event_time in the event");
+  return false;
+}
+
 static void type_node(struct mr_planner *pl, uint32_t order) {
   struct mr_plan *plan = pl->plan;
   struct mr_plan_node *n = &plan->nodes[order];
@@ -224,6 +239,7 @@ static void type_node(struct mr_planner *pl, uint32_t order) {
     p->source_delay_us = n->delay_us;
   } else {
     set_input(pl, n, &ok);
+    ok = ok && (!p->in || check_time(pl, d, p->in));
   }
   if (!ok) return;
   for (uint32_t o = MR_OUT_EXTRA; o < n->out_cnt; o++)
@@ -240,6 +256,11 @@ static void type_node(struct mr_planner *pl, uint32_t order) {
       n->outs[o].schema = p->outs[o].schema ? p->outs[o].schema : p->in;
   }
   n->outs[MR_OUT_ERRORS].schema = plan->error_schema;
+}
+
+void mr_planner_type_draft(struct mr_planner *pl, uint32_t order) {
+  fill_node(pl, order);
+  type_node(pl, order);
 }
 
 /* ---- dead-letter writers ---- */
