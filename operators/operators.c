@@ -19,6 +19,7 @@ static const struct mr_op *const table[] = {
   &mr_op_dedup,
   &mr_op_window,
   &mr_op_group,
+  &mr_op_sql,
   &mr_op_file_sink,
   &mr_op_topic_sink,
   &mr_op_stdout,

@@ -128,6 +128,13 @@ const struct mr_explain mr_explains[] = {
   {2018, NULL, "The branches of a CASE, or the arguments of COALESCE or IN, have types without a "
    "common one.",
    "Cast them to one type."},
+  {2019, NULL, "Several streams of a JOIN have a column of that name, so a name alone does not say "
+   "which is meant.",
+   "Write it with its stream, as in orders.id, or give the streams short names: FROM orders o."},
+  {2020, NULL, "A stream has no end, and the query would have to keep all of its rows: a JOIN "
+   "without a bound on time, DISTINCT without `within`.",
+   "Give a bound: JOIN ... ON a.key = b.key AND b.ts BETWEEN a.ts - INTERVAL '5 minutes' AND a.ts, "
+   "GROUP BY tumble(...), or the option that the message names."},
 
   /* 3xxx: rows */
   {3000, NULL, "Rows of the named node were in error. The log says it once, then a count every "
