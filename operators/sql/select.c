@@ -251,6 +251,13 @@ static struct sql_rel align(struct sql *s, const struct mr_query *q, const struc
   return sql_add(s, sql_name(s, prefix, "columns"), step, NULL, in);
 }
 
+/* The rows of a node once more, under a name of their own. */
+static struct sql_rel pass(struct sql *s, const struct sql_rel *in, const char *prefix) {
+  struct mr_tree *step = sql_step(s, "filter", in, in->off, in->len);
+  sql_put(s, step, "where", sql_word(s, "true", in->off, in->len), in->off, in->len);
+  return sql_add(s, sql_name(s, prefix, "all"), step, NULL, in);
+}
+
 static struct sql_rel plan_union(struct sql *s, const struct mr_query *q, const char *prefix) {
   struct sql_rel none = {.off = q->off, .len = q->len};
   const char *l_prefix = mr_arena_printf(s->x->arena, "%s.left", prefix);
@@ -267,14 +274,13 @@ static struct sql_rel plan_union(struct sql *s, const struct mr_query *q, const 
     right = align(s, q, &r, &l, &r, r_prefix);
     if (!left.from || !right.from) return none;
   }
-  bool merge = mr_op_expand_has(s->x, "merge", NULL);
-  struct mr_tree *step = sql_step(s, merge ? "merge" : "filter", NULL, q->off, q->len);
+  struct mr_tree *step = sql_step(s, "merge", NULL, q->off, q->len);
   struct mr_tree *list = mr_tree_new(s->x->arena, MR_TREE_LIST, sql_span(s, q->off, q->len));
+  if (!strcmp(left.from, right.from)) right = pass(s, &right, r_prefix); /* its rows twice */
+  if (!right.from) return none;
   mr_tree_add(s->x->arena, list, NULL, sql_word(s, left.from, left.off, left.len));
-  if (strcmp(left.from, right.from))
-    mr_tree_add(s->x->arena, list, NULL, sql_word(s, right.from, right.off, right.len));
+  mr_tree_add(s->x->arena, list, NULL, sql_word(s, right.from, right.off, right.len));
   sql_put(s, step, "from", list, q->off, q->len);
-  if (!merge) sql_put(s, step, "where", sql_word(s, "true", q->off, q->len), q->off, q->len);
   left.alias = NULL;
   return sql_add(s, sql_name(s, prefix, "union"), step, NULL, &left);
 }

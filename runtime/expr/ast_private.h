@@ -108,8 +108,10 @@ struct ast_source {
   uint32_t text_len;
   const struct ast_token *tokens;
   uint32_t token_cnt;
-  uint32_t wrap_len; /* bytes before the text in what the grammar sees */
-  bool is_query;     /* a whole SELECT: names with a dot, OVER */
+  uint32_t wrap_len;       /* bytes before the text in what the grammar sees */
+  bool is_query;           /* a whole SELECT: names with a dot, OVER */
+  const uint32_t *inserts; /* bytes of the text before which the grammar sees AST_ALIAS, rising */
+  uint32_t insert_cnt;
 };
 
 struct PgQuery__Node;
@@ -139,8 +141,16 @@ bool ast_scan(struct ast_source *src, const char *wrapped);
 bool ast_check_depth(const struct ast_source *src);
 /* ARRAY is reserved, and array(1, 2) is Spark's: the grammar gets another name as long. */
 void ast_rename_arrays(const struct ast_source *src, char *wrapped);
-/* What the grammar says is wrong at its character `cursor`. */
-void ast_syntax_error(const struct ast_source *src, int cursor, const char *msg);
+/* The byte of the text that the grammar means by its own byte. */
+uint32_t ast_byte(const struct ast_source *src, uint32_t seen);
+/* The byte of the text of the grammar's character `cursor` of what it has `seen`. */
+uint32_t ast_error_byte(const struct ast_source *src, const char *seen, int cursor);
+/* What the grammar says is wrong at byte `off`. */
+void ast_syntax_error(const struct ast_source *src, uint32_t off, const char *msg);
+
+/* What the grammar wants behind a subquery in FROM, and users need not write. */
+#define AST_ALIAS     " _"
+#define AST_ALIAS_LEN 2u
 
 #define AST_WRAP       "SELECT "
 #define AST_WRAP_LEN   7u

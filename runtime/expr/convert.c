@@ -13,7 +13,8 @@ static struct ast_node *convert(const struct ast_source *src, const PgQuery__Nod
 /* ---- spans ---- */
 
 uint32_t ast_token_at(const struct ast_source *src, int32_t location) {
-  uint32_t off = location < (int32_t)src->wrap_len ? 0 : (uint32_t)location - src->wrap_len;
+  uint32_t off =
+      location < (int32_t)src->wrap_len ? 0 : ast_byte(src, (uint32_t)location - src->wrap_len);
   uint32_t lo = 0, hi = src->token_cnt;
   while (hi - lo > 1) {
     uint32_t mid = (lo + hi) / 2;

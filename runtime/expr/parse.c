@@ -61,16 +61,24 @@ static uint32_t byte_of_char(const char *text, uint32_t len, uint32_t cnt) {
   return off;
 }
 
-/* Where the grammar library says that an error is: its characters count from 1, with the wrap. */
-static uint32_t error_byte(const struct ast_source *src, int cursor) {
+uint32_t ast_byte(const struct ast_source *src, uint32_t seen) {
+  uint32_t off = seen;
+  for (uint32_t i = 0; i < src->insert_cnt && src->inserts[i] < off; i++)
+    off -= off - src->inserts[i] < AST_ALIAS_LEN ? off - src->inserts[i] : AST_ALIAS_LEN;
+  return off;
+}
+
+/* The grammar counts characters, from 1, with the wrap. */
+uint32_t ast_error_byte(const struct ast_source *src, const char *seen, int cursor) {
   if (cursor <= (int)src->wrap_len) return cursor <= 0 ? src->text_len : 0;
-  return byte_of_char(src->text, src->text_len, (uint32_t)cursor - 1 - src->wrap_len);
+  uint32_t off = byte_of_char(seen, (uint32_t)strlen(seen), (uint32_t)cursor - 1);
+  return ast_byte(src, off - src->wrap_len);
 }
 
 bool ast_scan(struct ast_source *src, const char *wrapped) {
   PgQueryScanResult scan = pg_query_scan(wrapped);
   if (scan.error) {
-    uint32_t off = error_byte(src, scan.error->cursorpos);
+    uint32_t off = ast_error_byte(src, wrapped, scan.error->cursorpos);
     const char *msg = scan.error->message, *near = strstr(msg, " at or near");
     expr_error(src->errors, MR_EXPR_SYNTAX, off, off < src->text_len ? src->text_len - off : 0,
                "%.*s", near ? (int)(near - msg) : (int)strlen(msg), msg);
@@ -367,8 +375,8 @@ bool ast_check_depth(const struct ast_source *src) {
   return false;
 }
 
-void ast_syntax_error(const struct ast_source *src, int cursor, const char *msg) {
-  add_syntax(src, error_byte(src, cursor), msg);
+void ast_syntax_error(const struct ast_source *src, uint32_t off, const char *msg) {
+  add_syntax(src, off, msg);
 }
 
 static struct ast_node *parse_tree(struct ast_source *src, const char *wrapped) {
@@ -376,7 +384,7 @@ static struct ast_node *parse_tree(struct ast_source *src, const char *wrapped) 
   PgQueryProtobufParseResult r = pg_query_parse_protobuf(wrapped);
   struct ast_node *root = NULL;
   if (r.error) {
-    ast_syntax_error(src, r.error->cursorpos, r.error->message);
+    add_syntax(src, ast_error_byte(src, wrapped, r.error->cursorpos), r.error->message);
   } else {
     PgQuery__ParseResult *parsed =
         pg_query__parse_result__unpack(NULL, r.parse_tree.len, (const uint8_t *)r.parse_tree.data);

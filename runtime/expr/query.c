@@ -9,6 +9,8 @@
 
 #include "expr/ast_private.h"
 
+#define ALIASES_MAX 64u /* subqueries without a name in one query */
+
 struct parser {
   struct ast_source src;
   const char *text;
@@ -195,7 +197,10 @@ static struct mr_query_from *make_sub(struct parser *ps, const PgQuery__RangeSub
   if (r->subquery && r->subquery->node_case == PG_QUERY__NODE__NODE_SELECT_STMT)
     f->sub = make_select(ps, r->subquery->select_stmt, open);
   if (!f->sub) return NULL;
-  f->alias = alias_at(ps, r->alias, close + 1);
+  bool named = true;
+  for (uint32_t i = 0; i < ps->src.insert_cnt; i++)
+    named &= ps->src.inserts[i] != ps->src.tokens[close].end;
+  if (named) f->alias = alias_at(ps, r->alias, close + 1);
   return f;
 }
 
@@ -456,6 +461,49 @@ static struct mr_query *make_query(struct parser *ps, const PgQuery__ParseResult
   return make_select(ps, stmt->select_stmt, 0);
 }
 
+/* The bracket that closes the subquery at byte off; the count of tokens: there is none. */
+static uint32_t end_of_sub(const struct ast_source *src, uint32_t off) {
+  for (uint32_t i = 0; i < src->token_cnt; i++) {
+    if (src->tokens[i].off != off || !ast_token_is(src, i, '(')) continue;
+    uint32_t close = ast_closing(src, i);
+    return close == i ? src->token_cnt : close;
+  }
+  return src->token_cnt;
+}
+
+/* Puts an alias before byte `at` of the text into what the grammar sees. */
+static char *insert_alias(struct ast_source *src, uint32_t *inserts, const char *seen,
+                          uint32_t at) {
+  uint32_t i = src->insert_cnt, before = 0;
+  while (i && inserts[i - 1] > at) {
+    inserts[i] = inserts[i - 1];
+    i--;
+  }
+  inserts[i] = at;
+  src->insert_cnt++;
+  src->inserts = inserts;
+  before = at + i * AST_ALIAS_LEN;
+  return mr_arena_printf(src->arena, "%.*s" AST_ALIAS "%s", (int)before, seen, seen + before);
+}
+
+/* Parses, and gives subqueries in FROM the alias that the grammar wants. */
+static PgQueryProtobufParseResult parse(struct ast_source *src, char *seen, const char **last) {
+  uint32_t *inserts = MR_NEW(src->arena, uint32_t, ALIASES_MAX + 1);
+  for (;;) {
+    PgQueryProtobufParseResult r = pg_query_parse_protobuf(seen);
+    *last = seen;
+    if (!r.error || src->insert_cnt == ALIASES_MAX ||
+        !strstr(r.error->message, "must have an alias"))
+      return r;
+    uint32_t close = end_of_sub(src, ast_error_byte(src, seen, r.error->cursorpos));
+    if (close == src->token_cnt) return r;
+    for (uint32_t i = 0; i < src->insert_cnt; i++)
+      if (inserts[i] == src->tokens[close].end) return r;
+    seen = insert_alias(src, inserts, seen, src->tokens[close].end);
+    pg_query_free_protobuf_parse_result(r);
+  }
+}
+
 struct mr_query *mr_query_parse(struct mr_arena *arena, const char *text, size_t len,
                                 struct mr_expr_errors *errors) {
   if (!ast_check_text(text, len, errors, true)) return NULL;
@@ -470,10 +518,11 @@ struct mr_query *mr_query_parse(struct mr_arena *arena, const char *text, size_t
   }
   ast_rename_arrays(&ps.src, seen);
   if (!ast_check_depth(&ps.src)) return NULL;
-  PgQueryProtobufParseResult r = pg_query_parse_protobuf(seen);
+  const char *last;
+  PgQueryProtobufParseResult r = parse(&ps.src, seen, &last);
   struct mr_query *q = NULL;
   if (r.error) {
-    ast_syntax_error(&ps.src, r.error->cursorpos, r.error->message);
+    ast_syntax_error(&ps.src, ast_error_byte(&ps.src, last, r.error->cursorpos), r.error->message);
   } else {
     PgQuery__ParseResult *parsed =
         pg_query__parse_result__unpack(NULL, r.parse_tree.len, (const uint8_t *)r.parse_tree.data);

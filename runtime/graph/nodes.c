@@ -87,6 +87,10 @@ const struct mr_opt *mr_planner_port_options(void) {
   return port_opts;
 }
 
+const struct mr_opt *mr_planner_expanded_options(void) {
+  return expand_opts;
+}
+
 const struct mr_op *mr_op_find(const struct mr_op_table *table, enum mr_op_kind kind,
                                const char *name) {
   for (const struct mr_op *const *op = table->ops; *op; op++)

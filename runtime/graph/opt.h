@@ -179,6 +179,7 @@ enum mr_graph_part {
   MR_GRAPH_SOURCE,  /* what every source has */
   MR_GRAPH_STEP,
   MR_GRAPH_STEP_PORTS, /* the same of steps that name their inputs otherwise than by `from` */
+  MR_GRAPH_EXPANDED,   /* a step that stands for others (expand.h) */
   MR_GRAPH_SINK
 };
 const struct mr_opt *mr_graph_options(enum mr_graph_part part);

@@ -99,6 +99,7 @@ const struct mr_opt *mr_graph_options(enum mr_graph_part part) {
   case MR_GRAPH_SOURCE: return mr_planner_node_options(MR_SECTION_SOURCES);
   case MR_GRAPH_STEP: return mr_planner_node_options(MR_SECTION_STEPS);
   case MR_GRAPH_STEP_PORTS: return mr_planner_port_options();
+  case MR_GRAPH_EXPANDED: return mr_planner_expanded_options();
   default: return mr_planner_node_options(MR_SECTION_SINKS);
   }
 }

@@ -113,6 +113,7 @@ void mr_planner_place(struct mr_planner *pl);
 /* The tables that the stages read with, for mr_graph_options. */
 const struct mr_opt *mr_planner_node_options(enum mr_section section);
 const struct mr_opt *mr_planner_port_options(void);
+const struct mr_opt *mr_planner_expanded_options(void);
 const struct mr_opt *mr_planner_event_options(void);
 const struct mr_opt *mr_planner_field_options(void);
 

@@ -27,7 +27,8 @@ const char *mr_op_unusable(const struct mr_op *op) {
   if (!op->name || !mr_opt_name_valid(op->name, strlen(op->name))) return "it has no valid name";
   if (!op->help) return "it has no help text";
   if (op->kind == MR_OP_SOURCE && (!op->poll || !op->plan)) return "a source needs plan and poll";
-  if (op->kind != MR_OP_SOURCE && !op->process) return "a step or sink needs process";
+  if (op->kind != MR_OP_SOURCE && !op->process && !op->expand)
+    return "a step or sink needs process";
   if (op->flags & MR_OP_TIMED && !op->advance) return "a timed operator needs advance";
   const char *why;
   uint32_t idx;

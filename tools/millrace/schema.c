@@ -170,6 +170,7 @@ static void type_word(struct mr_lines *out, const struct mr_op *op) {
 /* A node of one type: the common options and its own. */
 static void node(struct mr_lines *out, const struct mr_op *op, const struct mr_opt *common) {
   bool some = true;
+  if (op->expand) common = mr_graph_options(MR_GRAPH_EXPANDED);
   mr_lines_add(out, "{\"if\":{\"properties\":{\"type\":{\"enum\":[");
   type_word(out, op);
   mr_lines_add(out, "]}},\"required\":[\"type\"]},\"then\":{\"description\":");
