@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/lines.h"
 #include "operators/operators.h"
 #include "operators/window/output.h"
 
@@ -123,6 +124,62 @@ static void group_finish(struct mr_op_ctx *ctx) {
   write_changes(ctx->self, ctx, NULL);
 }
 
+/* ---- checkpoints ---- */
+
+static const char *group_shape(const struct mr_op_plan *p) {
+  const struct group_conf *conf = p->conf;
+  struct mr_lines out = {.arena = p->arena};
+  mr_keyed_shape(p, &conf->keyed, &out);
+  return out.text;
+}
+
+struct frozen { /* what encode reads */
+  struct mr_space space;
+  uint32_t table;
+};
+
+static const char *const row_cols[] = {"changed"};
+
+static void group_snapshot(struct mr_op_ctx *ctx, struct mr_save *to) {
+  struct group *self = ctx->self;
+  struct frozen frozen = {.table = self->table};
+  mr_keyed_snapshot(&self->keyed, ctx, to);
+  mr_save_int(to, "changed", self->changed);
+  if (!mr_space_freeze(&self->keyed.space, to, &frozen.space)) return;
+  mr_save_frozen(to, mr_save_keep(to, &frozen, sizeof frozen));
+}
+
+static void group_encode(const struct mr_op_ctx *ctx, const void *from, struct mr_save *to) {
+  const struct frozen *f = from;
+  const struct mr_schema *in = ctx->node->op_plan.in;
+  const int64_t lead[] = {0};
+  mr_table_save_begin(to, "rows", &f->space, in, row_cols, 1);
+  if (f->table) mr_table_save(to, &f->space, in, f->table, lead, 1, 0);
+  mr_table_save_end(to);
+}
+
+static int group_restore(struct mr_op_ctx *ctx, struct mr_load *from, struct mr_error *err) {
+  struct group *self = ctx->self;
+  struct mr_space *space = &self->keyed.space;
+  struct mr_table_loader *l = MR_NEW(ctx->arena, struct mr_table_loader, 1);
+  int64_t changed = 0;
+  mr_load_int(from, "changed", &changed);
+  self->changed = changed != 0;
+  mr_keyed_restore(&self->keyed, from);
+  int rc = mr_table_loader_init(l, ctx->region_rw, space, ctx->node->op_plan.in, from, "rows",
+                                row_cols, 1, err);
+  if (!rc && !self->table) self->table = mr_table_new(space);
+  if (!rc && !self->table) return mr_error_set(err, MR_ERR_LIMIT, "max_state is too small");
+  while (!rc && mr_load_next(&l->rows)) {
+    struct mr_table *t = mr_table_at(space, self->table);
+    struct mr_row *row = mr_table_load(l, t);
+    if (!row) break;
+    if (l->rows.values[0].i) mr_table_touch(space, t, &row, 1);
+  }
+  ctx->counts.state_keys = space->key_cnt;
+  return rc ? rc : mr_keyed_load_failed(l, err);
+}
+
 const struct mr_op mr_op_group = {
     .name = "group",
     .help = "running aggregates by key, without windows",
@@ -139,4 +196,8 @@ const struct mr_op mr_op_group = {
     .drain = group_drain,
     .tick = group_tick,
     .finish = group_finish,
+    .shape = group_shape,
+    .snapshot = group_snapshot,
+    .encode = group_encode,
+    .restore = group_restore,
 };

@@ -15,6 +15,7 @@
 #include "graph/op.h"
 #include "graph/opt.h"
 #include "state/table.h"
+#include "state/table_save.h"
 #include "state/tally.h"
 #include "worker/ctx.h"
 
@@ -171,5 +172,17 @@ void mr_keyed_flush(struct mr_keyed *k, struct mr_op_ctx *ctx);
 void mr_keyed_check_room(struct mr_keyed *k, struct mr_op_ctx *ctx);
 /* Stops the graph when the table is larger than emit: complete writes out. After mr_keyed_flush. */
 void mr_keyed_check_complete(struct mr_keyed *k, struct mr_op_ctx *ctx);
+
+/* ---- checkpoints (keyed_save.c) ---- */
+
+struct mr_lines;
+/* Adds the facts on which rows of state hang: keys, where, select. */
+void mr_keyed_shape(const struct mr_op_plan *p, const struct mr_keyed_conf *conf,
+                    struct mr_lines *out);
+/* Brings what is counted beside the tables into them, and writes what is no table. */
+void mr_keyed_snapshot(struct mr_keyed *k, struct mr_op_ctx *ctx, struct mr_save *to);
+void mr_keyed_restore(struct mr_keyed *k, const struct mr_load *from);
+/* Behind the last row of a loader: MR_OK, or why it is not the last. */
+int mr_keyed_load_failed(const struct mr_table_loader *l, struct mr_error *err);
 
 #endif

@@ -15,6 +15,7 @@
 
 #include "base/assert.h"
 #include "base/bits.h"
+#include "base/lines.h"
 #include "operators/operators.h"
 #include "operators/window/output.h"
 #include "operators/window/panes.h"
@@ -471,6 +472,96 @@ static void window_tick(struct mr_op_ctx *ctx, int64_t at_us) {
     self->then_write = writes && self->changed;
 }
 
+/* ---- checkpoints ---- */
+
+static const char *window_shape(const struct mr_op_plan *p) {
+  const struct mr_window_conf *conf = p->conf;
+  const struct mr_window_data *data = p->data;
+  const struct mr_slices *s = &data->slices;
+  struct mr_lines out = {.arena = p->arena};
+  if (data->gap_us)
+    mr_lines_add(&out, "window: session, gap %lld us\n", (long long)data->gap_us);
+  else
+    mr_lines_add(&out, "window: size %lld us, step %lld us, offset %lld us%s\n",
+                 (long long)s->size_us, (long long)s->stride_us, (long long)s->offset_us,
+                 s->cumulating ? ", cumulating" : "");
+  if (data->processing) mr_lines_add(&out, "on: processing_time\n");
+  mr_keyed_shape(p, &conf->keyed, &out);
+  return out.text;
+}
+
+struct frozen { /* what encode reads */
+  struct mr_space space;
+  struct mr_panes panes;
+};
+
+/* Before each row of state. */
+static const char *const pane_cols[] = {"slice_start_us", "from_us", "dirty", "corrects",
+                                        "changed"};
+#define PANE_COLS   ((uint32_t)(sizeof pane_cols / sizeof *pane_cols))
+#define CHANGED_COL 4u
+
+static void window_snapshot(struct mr_op_ctx *ctx, struct mr_save *to) {
+  struct window *self = ctx->self;
+  struct frozen frozen = {.panes = self->panes};
+  mr_keyed_snapshot(&self->keyed, ctx, to);
+  mr_save_int(to, "watermark_us", self->watermark_us);
+  mr_save_int(to, "windows_closed", (int64_t)self->closed_all);
+  mr_save_int(to, "changed", self->changed);
+  mr_save_int(to, "corrected", self->corrected);
+  if (!mr_space_freeze(&self->keyed.space, to, &frozen.space)) return;
+  mr_save_frozen(to, mr_save_keep(to, &frozen, sizeof frozen));
+}
+
+static void window_encode(const struct mr_op_ctx *ctx, const void *from, struct mr_save *to) {
+  const struct frozen *f = from;
+  const struct mr_schema *in = ctx->node->op_plan.in;
+  mr_table_save_begin(to, "rows", &f->space, in, pane_cols, PANE_COLS);
+  for (uint32_t i = 0; i < f->panes.cnt; i++) {
+    const struct mr_pane *pane = mr_pane_at(&f->panes, &f->space, i);
+    int64_t lead[] = {pane->start_us, pane->from_us, pane->dirty, pane->corrects, 0};
+    mr_table_save(to, &f->space, in, pane->table, lead, PANE_COLS, CHANGED_COL);
+  }
+  mr_table_save_end(to);
+}
+
+static bool load_row(struct window *self, struct mr_table_loader *l) {
+  struct mr_space *space = &self->keyed.space;
+  const struct mr_load_value *v = l->rows.values;
+  struct mr_pane *pane = mr_panes_find(&self->panes, space, v[0].i, v[1].i);
+  if (!pane) {
+    l->why = "no room: max_state is too small";
+    return false;
+  }
+  pane->dirty = v[2].i != 0;
+  pane->corrects = v[3].i != 0;
+  struct mr_table *table = mr_table_at(space, pane->table);
+  struct mr_row *row = mr_table_load(l, table);
+  if (row && v[CHANGED_COL].i) mr_table_touch(space, table, &row, 1);
+  return row != NULL;
+}
+
+static int window_restore(struct mr_op_ctx *ctx, struct mr_load *from, struct mr_error *err) {
+  struct window *self = ctx->self;
+  struct mr_table_loader *l = MR_NEW(ctx->arena, struct mr_table_loader, 1);
+  int64_t closed, changed, corrected;
+  if (!mr_load_int(from, "watermark_us", &self->watermark_us) ||
+      !mr_load_int(from, "windows_closed", &closed) || !mr_load_int(from, "changed", &changed) ||
+      !mr_load_int(from, "corrected", &corrected))
+    return mr_error_set(err, MR_ERR_IO, "the window's time is missing");
+  self->closed_all = (uint64_t)closed;
+  self->changed = changed != 0;
+  self->corrected = corrected != 0;
+  mr_keyed_restore(&self->keyed, from);
+  int rc = mr_table_loader_init(l, ctx->region_rw, &self->keyed.space, ctx->node->op_plan.in, from,
+                                "rows", pane_cols, PANE_COLS, err);
+  if (rc) return rc;
+  while (mr_load_next(&l->rows) && load_row(self, l)) {}
+  ctx->counts.state_keys = self->keyed.space.key_cnt;
+  ctx->counts.state_bytes = self->keyed.space.store.used_bytes;
+  return mr_keyed_load_failed(l, err);
+}
+
 /* ---- slices or sessions ---- */
 
 static bool is_session(const struct mr_op_ctx *ctx) {
@@ -529,4 +620,8 @@ const struct mr_op mr_op_window = {
     .advance = advance,
     .tick = tick,
     .finish = finish,
+    .shape = window_shape,
+    .snapshot = window_snapshot,
+    .encode = window_encode,
+    .restore = window_restore,
 };

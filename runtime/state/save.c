@@ -130,16 +130,30 @@ void mr_save_put_list(struct mr_save *to, uint32_t cnt) {
 
 /* ---- freezing ---- */
 
-const void *mr_save_freeze(struct mr_save *to, const void *bytes, size_t len) {
+void *mr_save_take(struct mr_save *to, size_t len) {
   size_t at = (to->spare_used + 63) & ~(size_t)63;
-  if (to->in_place) return bytes;
+  MR_ASSERT(!to->in_place);
   if (to->full || at > to->spare_sz || to->spare_sz - at < len) {
     to->full = true;
     return NULL;
   }
-  memcpy(to->spare + at, bytes, len);
   to->spare_used = at + len;
   return to->spare + at;
+}
+
+const void *mr_save_freeze(struct mr_save *to, const void *bytes, size_t len) {
+  if (to->in_place) return bytes;
+  void *copy = mr_save_take(to, len);
+  if (copy) memcpy(copy, bytes, len);
+  return copy;
+}
+
+const void *mr_save_keep(struct mr_save *to, const void *bytes, size_t len) {
+  bool in_place = to->in_place;
+  to->in_place = false;
+  const void *copy = mr_save_freeze(to, bytes, len);
+  to->in_place = in_place;
+  return copy;
 }
 
 void mr_save_frozen(struct mr_save *to, const void *frozen) {

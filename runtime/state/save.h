@@ -85,6 +85,10 @@ void mr_save_rows_end(struct mr_save *to);
  * has ended the bytes themselves. NULL: no room (the checkpoint is void). In all it is at most
  * op_plan.state_max + self_sz + 64 KiB. */
 const void *mr_save_freeze(struct mr_save *to, const void *bytes, size_t len);
+/* The same room, not filled; not of an instance that has ended (to->in_place). */
+void *mr_save_take(struct mr_save *to, size_t len);
+/* A copy of something small in any case: a struct that names what is frozen. NULL: no room. */
+const void *mr_save_keep(struct mr_save *to, const void *bytes, size_t len);
 /* What encode is to get. */
 void mr_save_frozen(struct mr_save *to, const void *frozen);
 

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/bits.h"
+#include "state/save.h"
 
 enum seg_state {
   SEG_FRESH, /* never used */
@@ -223,6 +224,22 @@ static uint32_t list_len(const struct mr_store *store, uint32_t head, uint32_t s
     if (++cnt > store->seg_cnt) return UINT32_MAX;
   }
   return cnt;
+}
+
+bool mr_store_freeze(const struct mr_store *store, struct mr_save *to, struct mr_store *frozen) {
+  const uint8_t *from = store->mem + MR_STATE_SEGMENT_SZ;
+  *frozen = *store;
+  if (to->in_place) return true;
+  uint8_t *copy = mr_save_take(to, (size_t)store->seg_fresh * MR_STATE_SEGMENT_SZ);
+  if (!copy) return false;
+  for (uint32_t seg = 1; seg <= store->seg_fresh; seg++) {
+    if (seg_at(store, seg)->state == SEG_FREE) continue;
+    size_t off = (size_t)(seg - 1) * MR_STATE_SEGMENT_SZ;
+    memcpy(copy + off, from + off, MR_STATE_SEGMENT_SZ);
+  }
+  frozen->mem = copy - MR_STATE_SEGMENT_SZ;
+  frozen->segs = NULL;
+  return true;
 }
 
 bool mr_store_valid(const struct mr_store *store) {

@@ -27,6 +27,8 @@
 #define MR_STORE_BYTES_MIN (UINT64_C(1) << 20)
 #define MR_STORE_BYTES_MAX (UINT64_C(64) << 30) /* what 32-bit references reach */
 
+struct mr_save;
+
 struct mr_store_seg {  /* one segment; segments are named by index + 1, 0 is none */
   uint32_t next, prev; /* in the list of its class or of free segments */
   uint16_t used;       /* blocks in use; 1 for the first segment of a larger block */
@@ -80,6 +82,10 @@ void mr_store_give(struct mr_store *store, uint32_t ref, uint32_t class_idx);
 static inline bool mr_store_tight(const struct mr_store *store) {
   return store->used_bytes >= store->admit_bytes;
 }
+
+/* A copy of all blocks in use, in memory of the snapshot (save.h), at the same references: for
+ * reading only, through mr_store_at. frozen->off stays that of the store. False: no room. */
+bool mr_store_freeze(const struct mr_store *store, struct mr_save *to, struct mr_store *frozen);
 
 /* Every invariant that can be checked: lists, counts, no block in two of them. */
 bool mr_store_valid(const struct mr_store *store);

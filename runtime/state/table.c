@@ -553,6 +553,28 @@ void mr_table_look(const struct mr_space *space, const struct mr_table *table,
   }
 }
 
+static struct mr_row *row_in_range(struct mr_space *space, struct mr_table *t,
+                                   const uint64_t *key) {
+  const struct mr_keys *keys = space->keys;
+  if (keys->nulls && key[0]) return find_null(space, t);
+  int64_t value = (int64_t)key[keys->words - 1];
+  bool inside = t->array_ref && value >= t->range_lo &&
+                (uint64_t)value - (uint64_t)t->range_lo < t->array_cap;
+  if (!inside && !cover(space, t, value, value)) return NULL;
+  uint32_t *ref = &array_of(space, t)[(uint64_t)value - (uint64_t)t->range_lo];
+  return *ref ? mr_row_at(space, *ref) : make_w8(space, t, (uint64_t)value, false, ref);
+}
+
+struct mr_row *mr_table_row(struct mr_space *space, struct mr_table *table, const uint64_t *key) {
+  if (table->mode == MR_TABLE_ARRAY)
+    return mr_table_number(space, table, mr_keys_number(space->keys, key));
+  if (table->mode == MR_TABLE_RANGE) {
+    struct mr_row *row = row_in_range(space, table, key);
+    if (row || !leave_range(space, table)) return row;
+  }
+  return find_or_make(space, table, mr_keys_tag(space->keys, space->base, key), key);
+}
+
 /* ---- changes ---- */
 
 void mr_table_touch(struct mr_space *space, struct mr_table *table, struct mr_row *const *rows,

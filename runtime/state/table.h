@@ -105,6 +105,8 @@ void mr_row_keys_set(struct mr_row_keys *keys, const struct mr_space *space,
 /* The table's rows of those keys; NULL: it has none. */
 void mr_table_look(const struct mr_space *space, const struct mr_table *table,
                    const struct mr_row_keys *keys, uint32_t cnt, struct mr_row **out);
+/* The row of one key, in the words of mr_keys, made if need be; NULL: no room. */
+struct mr_row *mr_table_row(struct mr_space *space, struct mr_table *table, const uint64_t *key);
 /* The row of a dense number, made if need be; NULL: no room. */
 struct mr_row *mr_table_number(struct mr_space *space, struct mr_table *table, uint32_t number);
 

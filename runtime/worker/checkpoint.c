@@ -343,6 +343,9 @@ int mr_checkpoint_reserve(struct mr_run *run, struct mr_error *err) {
     rc = reserve(run, &p->save.mem, MR_PIECE_SZ, "snapshots", err);
     if (!rc) rc = reserve(run, &p->last.mem, MR_PIECE_SZ, "snapshots", err);
     if (rc || !inst->op->encode) continue;
+    p->last.spare_sz = SPARE_MORE;
+    rc = reserve(run, &p->last.spare, p->last.spare_sz, "frozen state", err);
+    if (rc) continue;
     p->save.spare_sz = inst->node->op_plan.state_max + inst->op->self_sz + SPARE_MORE;
     rc = reserve(run, &p->save.spare, p->save.spare_sz, "frozen state", err);
   }
