@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The campaign of tests/sys/test_checkpoint.py at length: MILLRACE_CUTS kills and drains (300), over
-one and two workers. MILLRACE_TEST_SEED says which."""
+"""The campaign of tests/sys/test_checkpoint.py at length: MILLRACE_CUTS kills and drains (300),
+over one and two workers. MILLRACE_TEST_SEED says which."""
 
 import os
 import signal
