@@ -17,6 +17,7 @@ static const struct mr_op *const table[] = {
   &mr_op_throttle,
   &mr_op_quality,
   &mr_op_dedup,
+  &mr_op_join,
   &mr_op_window,
   &mr_op_group,
   &mr_op_sql,
