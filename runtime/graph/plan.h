@@ -16,6 +16,7 @@
 #include "graph/op.h"
 #include "graph/tree.h"
 
+struct mr_plan_test; /* graph/graph_test.h */
 struct mr_secrets;
 
 enum mr_at_end { MR_AT_END_FLUSH, MR_AT_END_HOLD };
@@ -157,6 +158,8 @@ struct mr_plan {
   uint32_t worker_cnt;
   struct mr_plan_path *paths;
   uint32_t path_cnt;
+  struct mr_plan_test *tests;
+  uint32_t test_cnt;
   bool no_inputs;                       /* input files need not exist */
   const struct mr_schema *error_schema; /* of NODE.errors */
   struct mr_tree *tree;                 /* the file after overrides and variables */

@@ -107,6 +107,9 @@ void mr_planner_type_draft(struct mr_planner *pl, uint32_t order);
 /* Types along the edges, pruning backwards, partitions and delays; dead-letter writers are added.
  */
 void mr_planner_type(struct mr_planner *pl);
+/* Reads `tests:`; their columns are checked once the types are known. */
+void mr_planner_read_tests(struct mr_planner *pl);
+void mr_planner_check_tests(struct mr_planner *pl);
 /* Workers, instances, links, pools. */
 void mr_planner_place(struct mr_planner *pl);
 
@@ -116,6 +119,7 @@ const struct mr_opt *mr_planner_port_options(void);
 const struct mr_opt *mr_planner_expanded_options(void);
 const struct mr_opt *mr_planner_event_options(void);
 const struct mr_opt *mr_planner_field_options(void);
+const struct mr_opt *mr_planner_test_options(void);
 
 /* Words of an option list, for messages: "did you mean". */
 const char *mr_planner_nearest(const char *text, const char *const *names, uint32_t cnt);

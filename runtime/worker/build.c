@@ -557,6 +557,6 @@ int mr_run_lay_out(struct mr_run *run, struct mr_error *err) {
   if (!rc) rc = init_operators(run, err);
   if (!rc) rc = mr_checkpoint_reserve(run, err);
   if (!rc) rc = mr_recover_restore(run, err);
-  if (!rc) rc = mr_region_commit(&run->region, err);
+  if (!rc && !run->conf.lazy) rc = mr_region_commit(&run->region, err);
   return rc;
 }

@@ -38,6 +38,7 @@ struct mr_run_conf {
   mr_row_text_fn row_text;
   bool no_stats;  /* benchmarks of the instrumentation only */
   bool no_copies; /* rows cross links as views only; benchmarks of the copying */
+  bool lazy;      /* hot memory is backed when it is touched: for short runs that measure nothing */
   /* Called at named points of a checkpoint, for tests that end the process there; NULL: none. */
   void (*crash_point)(const char *point);
   void *host; /* for operators of the host's own: mr_op_ctx.host */

@@ -108,6 +108,11 @@ static uint64_t next_housekeeping(const struct mr_worker *w) {
   return w->now_ns + ns;
 }
 
+/* The wall clock at now_ns, us. */
+static int64_t wall_now(const struct mr_worker *w) {
+  return (int64_t)(w->wall_base_us + (w->now_ns - w->wall_base_ns) / 1000);
+}
+
 static void housekeeping(struct mr_worker *w) {
   if (w->now_ns >= w->next_wall_ns) {
     const struct mr_clock *clock = &w->run->conf.clock;
@@ -115,6 +120,7 @@ static void housekeeping(struct mr_worker *w) {
     w->wall_base_ns = w->now_ns;
     w->next_wall_ns = w->now_ns + UINT64_C(1000000000);
   }
+  w->now_us = wall_now(w);
   bool stop = stop_asked(w->run);
   for (uint32_t i = 0; i < w->inst_cnt; i++) {
     struct mr_instance *inst = w->insts[i];
@@ -392,7 +398,7 @@ bool mr_worker_step(struct mr_worker *w) {
     w->house_ns += now - w->last_ns;
     w->now_ns = w->last_ns = now;
   }
-  w->now_us = (int64_t)(w->wall_base_us + (w->now_ns - w->wall_base_ns) / 1000);
+  w->now_us = wall_now(w);
   if (w->dirty_sends) flush_sends(w);
   if (w->busy_cnt)
     for (uint32_t i = w->inst_cnt; i-- > 0;)

@@ -50,6 +50,7 @@ extern const struct mr_cmd mr_cmd_schema;
 extern const struct mr_cmd mr_cmd_show;
 extern const struct mr_cmd mr_cmd_stat;
 extern const struct mr_cmd mr_cmd_tap;
+extern const struct mr_cmd mr_cmd_test;
 extern const struct mr_cmd mr_cmd_top;
 extern const struct mr_cmd mr_cmd_topic;
 extern const struct mr_cmd mr_cmd_validate;

@@ -15,6 +15,7 @@
 const struct mr_cmd *const mr_cmds[] = {
   &mr_cmd_run,
   &mr_cmd_validate,
+  &mr_cmd_test,
   &mr_cmd_show,
   &mr_cmd_graph,
   &mr_cmd_expr,
