@@ -53,8 +53,8 @@ static const char *side_column(struct sql *s, const struct sql_rel *rel,
   for (uint32_t i = 0; i < rel->side_cnt; i++) {
     const char *name = column_of(&rel->sides[i], n->name);
     if (!name) continue;
+    cnt += !found || strcmp(found, name); /* a column of USING is one */
     found = name;
-    cnt++;
   }
   if (!cnt) return loud ? report_column(s, rel, n) : NULL;
   if (cnt == 1) return found;
@@ -158,6 +158,7 @@ const char *sql_item_name(struct sql *s, const struct mr_query_item *item) {
   bool named = n->kind == MR_QUERY_COLUMN || n->kind == MR_QUERY_AGGREGATE ||
                (n->kind == MR_QUERY_CALL && !n->over && n->name[0] >= 'a' && n->name[0] <= 'z');
   if (named) return n->name;
+  if (s->nameless) return mr_arena_printf(s->x->arena, "column_%u", item->off);
   struct mr_diag *d =
       sql_error(s, MR_EXPR_SYNTAX, item->off, item->len, "a column that is computed needs a name");
   mr_diag_try(d, "%.*s AS name", (int)(item->len > 60 ? 60 : item->len), s->text + item->off);

@@ -63,6 +63,14 @@ static void add_column(struct list *l, const char *name, uint32_t off, uint32_t 
   l->ok = false;
 }
 
+/* Do both sides of a join have it under one name (USING)? */
+static bool is_shared(const struct sql_rel *in, const char *name) {
+  const struct sql_side *first = &in->sides[0];
+  for (uint32_t c = 0; c < first->schema->visible_cnt; c++)
+    if (first->names[c] && !strcmp(first->names[c], name)) return true;
+  return false;
+}
+
 static void add_star(struct list *l, const struct mr_query_item *item) {
   const struct sql_rel *in = l->in;
   bool found = false;
@@ -71,8 +79,9 @@ static void add_star(struct list *l, const struct mr_query_item *item) {
     if (item->star_of && strcmp(side->alias, item->star_of)) continue;
     found = true;
     for (uint32_t c = 0; c < side->schema->visible_cnt; c++)
-      add_column(l, side->names[c], item->off, item->len,
-                 sql_word(l->s, sql_quoted(l->s, side->names[c]), item->off, item->len));
+      if (side->names[c] && !(i && is_shared(in, side->names[c])))
+        add_column(l, side->names[c], item->off, item->len,
+                   sql_word(l->s, sql_quoted(l->s, side->names[c]), item->off, item->len));
   }
   if (!in->sides && item->star_of && (!in->alias || strcmp(in->alias, item->star_of))) {
     sql_error(l->s, MR_EXPR_UNKNOWN_COLUMN, item->off, item->len,
@@ -263,7 +272,10 @@ static struct sql_rel plan_union(struct sql *s, const struct mr_query *q, const 
   const char *l_prefix = mr_arena_printf(s->x->arena, "%s.left", prefix);
   const char *r_prefix = mr_arena_printf(s->x->arena, "%s.right", prefix);
   struct sql_rel left = sql_query(s, q->left, q->left->left ? prefix : l_prefix, NULL);
+  bool nameless = s->nameless;
+  s->nameless = true;
   struct sql_rel right = sql_query(s, q->right, r_prefix, NULL);
+  s->nameless = nameless;
   if (!left.from || !right.from || !same_types(s, q, left.schema, right.schema)) return none;
   if (left.schema && right.schema && !mr_schema_equal(left.schema, right.schema)) {
     bool words = false;

@@ -36,9 +36,9 @@ struct sql {
   struct mr_tree *at; /* the query's scalar */
   const char *text;
   struct sql_with *withs;
-  uint32_t used;    /* options that went to some step: SQL_* */
-  uint32_t depth;   /* of subqueries */
-  const char *last; /* the step that was added last */
+  uint32_t used;  /* options that went to some step: SQL_* */
+  uint32_t depth; /* of subqueries */
+  bool nameless;  /* columns need no name: the right side of UNION has the left one's */
 };
 enum {
   SQL_DELAY = 1,

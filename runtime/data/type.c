@@ -85,7 +85,8 @@ bool mr_schema_equal(const struct mr_schema *a, const struct mr_schema *b) {
   if (a->cnt != b->cnt || a->visible_cnt != b->visible_cnt) return false;
   for (uint32_t i = 0; i < a->cnt; i++) {
     const struct mr_field *x = &a->fields[i], *y = &b->fields[i];
-    if (x->type != y->type || x->elem != y->elem || strcmp(x->name, y->name) != 0) return false;
+    if (x->type != y->type || x->elem != y->elem) return false;
+    if (i < a->visible_cnt && strcmp(x->name, y->name) != 0) return false;
     if (!codes_equal(x->codes, y->codes) || !same_outer(x, y)) return false;
   }
   return true;

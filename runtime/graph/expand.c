@@ -98,7 +98,8 @@ void mr_op_expand_result(struct mr_op_expand *x, const char *name) {
   own->name = step;
   own->step = NULL;
   own->expanded = tree;
-  made->name = ""; /* it is taken out when all are expanded */
+  own->typed = false; /* as another draft */
+  made->name = "";    /* it is taken out when all are expanded */
   made->gone = true;
 }
 

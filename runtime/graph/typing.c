@@ -212,7 +212,9 @@ static bool check_time(struct mr_planner *pl, const struct mr_draft *d,
   if (name && !strcmp(name, d->time->text)) return true;
   struct mr_diag *diag = mr_diag_error(pl->diags, MR_CODE_UNKNOWN_COLUMN, mr_tree_span(d->time),
                                        "%s is not the event time of its rows", d->time->text);
-  if (name)
+  if (name && in->fields[in->event_time].hidden)
+    mr_diag_label(diag, "write event_time()");
+  else if (name)
     mr_diag_label(diag, "that is %s", name);
   else
     mr_diag_label(diag, "they have none: name it as event_time in the event");
