@@ -351,10 +351,10 @@ static const struct wrong wrongs[] = {
      "7:35 MR4008 no worker runs on cpu 3"},
     {"unknown types",
      "sources:\n  a: { type: genn, event: e }\nsteps:\n  p: { type: collect, from: a }\n"
-     "  j: { type: join, from: a }\n  d: { type: dead_letter, from: a }\nsinks:\n"
+     "  j: { type: kafka, from: a }\n  d: { type: dead_letter, from: a }\nsinks:\n"
      "  out: { type: collect, from: p }\n",
      "7:14 MR4010 no source has the type \"genn\"; 9:14 MR4010 no step has the type \"collect\"; "
-     "10:14 MR1006 type join; 11:14 MR4010 no step has the type \"dead_letter\""},
+     "10:14 MR1006 type kafka; 11:14 MR4010 no step has the type \"dead_letter\""},
     {"different columns",
      "sources:\n  a: { type: gen, event: e }\n  b: { type: gen, fields: {id: int64} }\nsinks:\n"
      "  out: { type: collect, from: [a, b] }\n",
