@@ -19,6 +19,7 @@
 #include "operators/operators.h"
 #include "producer/reader.h"
 #include "sink/topic_conf.h"
+#include "state/save.h"
 #include "topic/group.h"
 #include "topic/reader.h"
 
@@ -553,6 +554,45 @@ static bool topic_replay(struct mr_op_ctx *ctx, struct mr_replay_lines *lines) {
   return mr_reader_replay(&self->replays, ctx, lines);
 }
 
+/* ---- checkpoints ---- */
+
+static const char *topic_shape(const struct mr_op_plan *p) {
+  const struct topic_conf *conf = p->conf;
+  return mr_arena_printf(p->arena, "topic: %s\n", conf->topic);
+}
+
+/* What was emitted is before the barrier; records that were taken and no more are read again. */
+static void topic_snapshot(struct mr_op_ctx *ctx, struct mr_save *to) {
+  static const struct mr_save_col cols[] = {{"partition", MR_SAVE_INT}, {"next", MR_SAVE_INT}};
+  const struct topic_source *self = ctx->self;
+  mr_save_rows(to, "positions", cols, 2);
+  for (uint32_t i = 0; i < self->part_cnt; i++) {
+    mr_save_row(to);
+    mr_save_put_int(to, self->parts[i].partition);
+    mr_save_put_int(to, self->parts[i].next);
+  }
+  mr_save_rows_end(to);
+}
+
+static int topic_restore(struct mr_op_ctx *ctx, struct mr_load *from, struct mr_error *err) {
+  struct topic_source *self = ctx->self;
+  struct mr_load_rows *rows = MR_NEW(ctx->arena, struct mr_load_rows, 1);
+  if (!mr_load_rows(from, "positions", rows) || rows->cnt != 2)
+    return mr_error_set(err, MR_ERR_IO, "it has no positions");
+  while (mr_load_next(rows)) {
+    for (uint32_t i = 0; i < self->part_cnt; i++) {
+      struct part *part = &self->parts[i];
+      if (part->partition != rows->values[0].i) continue;
+      int rc = mr_topic_reader_seek(part->reader, rows->values[1].i, err);
+      if (rc) return err->code = rc == MR_ERR_DATA ? MR_ERR_IO : rc;
+      part->next = mr_topic_reader_position(part->reader);
+      mr_source_position(ctx, part->partition, (uint64_t)part->next,
+                         (uint64_t)mr_topic_reader_end(part->reader));
+    }
+  }
+  return MR_OK;
+}
+
 /* ---- the end ---- */
 
 /* What was emitted is through where the run has ended well; otherwise the group stays where it was.
@@ -594,6 +634,9 @@ const struct mr_op mr_op_topic_source = {
     .plan = topic_plan,
     .init = topic_init,
     .poll = topic_poll,
+    .shape = topic_shape,
+    .snapshot = topic_snapshot,
+    .restore = topic_restore,
     .fini = topic_fini,
     .replay = topic_replay,
 };

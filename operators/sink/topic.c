@@ -19,6 +19,8 @@
 #include "graph/tree.h"
 #include "operators/operators.h"
 #include "sink/topic_conf.h"
+#include "state/save.h"
+#include "topic/reader.h"
 #include "worker/ctx.h"
 
 #define CHUNK_SZ     (256u << 10)         /* bytes of rows that are encoded at once */
@@ -101,6 +103,9 @@ struct topic_sink {
   bool fresh;         /* rows came since the last poll */
   bool finishing, full_said;
   uint64_t flush_ns;
+  bool held;          /* readers see what a durable checkpoint holds */
+  uint64_t snapshot;  /* the checkpoint that waits to be durable; 0: none */
+  int64_t *snapshots; /* by partition: the end that it holds */
 };
 
 /* ---- plan ---- */
@@ -215,6 +220,43 @@ static void tell_differences(struct mr_op_ctx *ctx, const struct mr_topic_conf *
                  conf->topic, what);
 }
 
+/* Where readers are: what lies behind it was never published, by a graph whose checkpoint is gone.
+ */
+static int published_ends(struct mr_op_ctx *ctx, const char *dir, uint32_t cnt, int64_t *ends,
+                          struct mr_error *err) {
+  const struct mr_topic_sink_conf *conf = ctx->conf;
+  for (uint32_t p = 0; p < cnt; p++) {
+    struct mr_topic_reader_conf how = {
+        .dir = dir, .topic = conf->topic, .partition = p, .start = MR_TOPIC_LATEST};
+    struct mr_topic_reader *reader;
+    int rc = mr_topic_reader_open(&reader, ctx->io, &how, err);
+    if (rc) return rc;
+    ends[p] = mr_topic_reader_end(reader);
+    mr_topic_reader_close(reader);
+  }
+  return MR_OK;
+}
+
+/* Opens the partitions; ends: where they are to go on, NULL: at their end. */
+static int open_logs(struct mr_op_ctx *ctx, const char *dir, uint32_t cnt, const int64_t *ends,
+                     struct mr_error *err) {
+  const struct mr_topic_sink_conf *conf = ctx->conf;
+  struct topic_sink *self = ctx->self;
+  struct mr_topic_open how = {
+      .dir = dir, .name = conf->topic, .held = self->held, .roll_back_to = ends};
+  struct mr_topic_recovery *found = MR_NEW(ctx->arena, struct mr_topic_recovery, cnt + 1);
+  int rc = mr_topic_open(&self->topic, ctx->io, &how, found, err);
+  if (rc) return err->code = rc == MR_ERR_DATA ? MR_ERR_IO : rc;
+  for (uint32_t p = 0; p < cnt; p++) {
+    self->first[p] = found[p].end;
+    if (found[p].bytes_cut && !ends)
+      mr_log_write(ctx->log, MR_LOG_WARN, "MR5016", ctx->node->name,
+                   "%s-%u was not closed: %llu bytes of a torn end were cut, it goes on at %lld",
+                   conf->topic, p, (unsigned long long)found[p].bytes_cut, (long long)found[p].end);
+  }
+  return MR_OK;
+}
+
 static int open_topic(struct mr_op_ctx *ctx, struct mr_error *err) {
   const struct mr_topic_sink_conf *conf = ctx->conf;
   struct topic_sink *self = ctx->self;
@@ -223,21 +265,14 @@ static int open_topic(struct mr_op_ctx *ctx, struct mr_error *err) {
   int rc = mr_topic_ready(ctx->io, dir, conf->topic, conf->create == 0 ? conf : NULL, &made, err);
   if (rc) return rc;
   tell_differences(ctx, &made);
-  struct mr_topic_open how = {.dir = dir, .name = conf->topic};
-  struct mr_topic_recovery *found =
-      MR_NEW(ctx->arena, struct mr_topic_recovery, made.partitions + 1);
-  rc = mr_topic_open(&self->topic, ctx->io, &how, found, err);
-  if (rc) return err->code = rc == MR_ERR_DATA ? MR_ERR_IO : rc;
   self->part_cnt = made.partitions;
   self->first = MR_NEW(ctx->arena, int64_t, made.partitions + 1);
-  for (uint32_t p = 0; p < made.partitions; p++) {
-    self->first[p] = found[p].end;
-    if (found[p].bytes_cut)
-      mr_log_write(ctx->log, MR_LOG_WARN, "MR5016", ctx->node->name,
-                   "%s-%u was not closed: %llu bytes of a torn end were cut, it goes on at %lld",
-                   conf->topic, p, (unsigned long long)found[p].bytes_cut, (long long)found[p].end);
-  }
-  return MR_OK;
+  self->snapshots = MR_NEW(ctx->arena, int64_t, made.partitions + 1);
+  self->held = ctx->checkpoints && conf->delivery == MR_TOPIC_EXACTLY_ONCE;
+  int64_t *ends = MR_NEW(ctx->arena, int64_t, made.partitions + 1);
+  if (self->held && !ctx->restoring) rc = published_ends(ctx, dir, made.partitions, ends, err);
+  if (rc) return rc;
+  return open_logs(ctx, dir, made.partitions, self->held && !ctx->restoring ? ends : NULL, err);
 }
 
 static int topic_init(struct mr_op_ctx *ctx, struct mr_error *err) {
@@ -515,6 +550,83 @@ static void topic_finish(struct mr_op_ctx *ctx) {
   go_on(ctx);
 }
 
+/* ---- checkpoints ---- */
+
+static const char *topic_shape(const struct mr_op_plan *p) {
+  const struct mr_topic_sink_conf *conf = p->conf;
+  return mr_arena_printf(p->arena, "topic: %s\n", conf->topic);
+}
+
+/* True when all rows are on the disk; else ctx->more is set, or the graph was stopped. */
+static bool all_synced(struct mr_op_ctx *ctx) {
+  struct topic_sink *self = ctx->self;
+  bool all = true;
+  mr_topic_flush(self->topic, ctx->now_ns);
+  for (uint32_t p = 0; p < self->part_cnt; p++)
+    mr_topic_log_sync(mr_topic_log_at(self->topic, p), ctx->now_ns);
+  if (!poll_logs(ctx)) return false;
+  for (uint32_t p = 0; p < self->part_cnt; p++) {
+    const struct mr_topic_log *log = mr_topic_log_at(self->topic, p);
+    all &= mr_topic_log_synced(log) >= mr_topic_log_end(log);
+  }
+  if (!all) ctx->more = true;
+  return all;
+}
+
+static void topic_snapshot(struct mr_op_ctx *ctx, struct mr_save *to) {
+  static const struct mr_save_col cols[] = {{"partition", MR_SAVE_INT}, {"end", MR_SAVE_INT}};
+  struct topic_sink *self = ctx->self;
+  if (!all_synced(ctx)) return;
+  mr_save_rows(to, "ends", cols, 2);
+  for (uint32_t p = 0; p < self->part_cnt; p++) {
+    self->snapshots[p] = mr_topic_log_end(mr_topic_log_at(self->topic, p));
+    mr_save_row(to);
+    mr_save_put_int(to, p);
+    mr_save_put_int(to, self->snapshots[p]);
+  }
+  mr_save_rows_end(to);
+  self->snapshot = to->checkpoint;
+}
+
+static int publish(struct topic_sink *self, const int64_t *ends, struct mr_error *err) {
+  int rc = MR_OK;
+  for (uint32_t p = 0; p < self->part_cnt && !rc; p++)
+    rc = mr_topic_log_publish(mr_topic_log_at(self->topic, p), ends[p], err);
+  return rc;
+}
+
+static void topic_published(struct mr_op_ctx *ctx, uint64_t checkpoint) {
+  struct topic_sink *self = ctx->self;
+  struct mr_error err = {0};
+  if (!self->held || !self->snapshot || checkpoint < self->snapshot) return;
+  self->snapshot = 0;
+  if (publish(self, self->snapshots, &err)) mr_op_fail(ctx, MR_ERR_IO, "%s", err.text);
+}
+
+/* The logs go back to where the checkpoint has them, and what it holds is there for readers. */
+static int topic_restore(struct mr_op_ctx *ctx, struct mr_load *from, struct mr_error *err) {
+  const struct mr_topic_sink_conf *conf = ctx->conf;
+  struct topic_sink *self = ctx->self;
+  struct mr_load_rows *rows = MR_NEW(ctx->arena, struct mr_load_rows, 1);
+  int64_t *ends = MR_NEW(ctx->arena, int64_t, self->part_cnt + 1);
+  uint32_t cnt = 0;
+  if (!self->held) return MR_OK;
+  if (!mr_load_rows(from, "ends", rows) || rows->cnt != 2)
+    return mr_error_set(err, MR_ERR_IO, "it has no ends");
+  while (mr_load_next(rows))
+    if (rows->values[0].i == cnt && cnt < self->part_cnt) ends[cnt++] = rows->values[1].i;
+  if (cnt != self->part_cnt)
+    return mr_error_set(err, MR_ERR_IO, "topic %s has %u partitions and had %u", conf->topic,
+                        self->part_cnt, cnt);
+  mr_topic_abandon(self->topic);
+  self->topic = NULL;
+  const char *dir = mr_topic_dir(ctx->arena, ctx->plan->runtime.data_dir, conf->dir);
+  int rc = open_logs(ctx, dir, cnt, ends, err);
+  return rc ? rc : publish(self, ends, err);
+}
+
+/* ---- the end ---- */
+
 static void topic_fini(struct mr_op_ctx *ctx) {
   struct topic_sink *self = ctx->self;
   struct mr_counts *c = &ctx->counts;
@@ -545,5 +657,9 @@ const struct mr_op mr_op_topic_sink = {
     .drain = topic_drain,
     .tick = topic_tick,
     .finish = topic_finish,
+    .shape = topic_shape,
+    .snapshot = topic_snapshot,
+    .restore = topic_restore,
+    .published = topic_published,
     .fini = topic_fini,
 };
