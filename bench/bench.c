@@ -29,7 +29,8 @@ const struct mr_bench *const mr_bench_table[] = {
     &mr_bench_exchange_16,   &mr_bench_hll_add,          &mr_bench_csv_duckdb,
     &mr_bench_gen_city,      &mr_bench_gen_transactions, &mr_bench_gen_java,
     &mr_bench_gen_ecommerce, &mr_bench_gen_sensors,      &mr_bench_ecommerce_duckdb,
-    &mr_bench_solo,          &mr_bench_ndjson_workers,
+    &mr_bench_solo,          &mr_bench_ndjson_workers,   &mr_bench_hop_1e2,
+    &mr_bench_hop_1e5,       &mr_bench_session,
 };
 const size_t mr_bench_cnt = sizeof mr_bench_table / sizeof mr_bench_table[0];
 

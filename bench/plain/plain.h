@@ -169,6 +169,11 @@ int mr_plain_group(const struct mr_group_columns *columns, uint64_t first, uint6
 /* Over (key, count, sum low, min, max). */
 void mr_group_table_hash(const struct mr_group_table *table, uint64_t *rows, uint64_t *hash);
 
+/* Sessions by key: value is the event time, in order. rows and hash of the output: start, end, key,
+ * count. 0 or MR_ERR_NOMEM. */
+int mr_plain_session(const struct mr_group_columns *columns, int64_t gap_us, uint64_t *rows,
+                     uint64_t *hash);
+
 /* --- rings: two pinned threads (CPU 0 and 1 of those allowed) -----------------------------------
  */
 

@@ -41,6 +41,9 @@ struct mr_suite_group {
   struct mr_group_columns columns;
 };
 
+/* bench->arg: number of keys; columns' value is the event time. */
+extern const struct mr_bench mr_bench_hop_1e2, mr_bench_hop_1e5, mr_bench_session;
+
 /* bench->arg: instances. */
 extern const struct mr_bench mr_bench_exchange_4, mr_bench_exchange_16;
 
