@@ -157,7 +157,8 @@ static void note_change(struct mr_session *self, struct mr_row *row) {
 static struct mr_row *begin_session(struct mr_session *self, uint32_t row, struct mr_row *head,
                                     int64_t us) {
   struct mr_keyed *k = &self->keyed;
-  struct mr_row *made = mr_table_add(&k->space, table_of(self), &k->keys, row);
+  struct mr_row *made =
+      mr_table_add(&k->space, table_of(self), k->keys.words + (size_t)row * k->plan->keys.words);
   if (!made) return NULL;
   struct mr_session_row *s = of(self, made);
   s->first_us = s->last_us = us;
@@ -368,31 +369,36 @@ static uint32_t take_changed(struct mr_session *self, struct mr_row **rows, uint
   return n;
 }
 
-/* All sessions: key by key, newest first. */
-static uint32_t take_all(struct mr_session *self, struct mr_row **rows, uint32_t max) {
-  const struct mr_store *store = &self->keyed.space.store;
-  const struct mr_index *index = &table_of(self)->index;
-  struct mr_index_look look = mr_index_look(store, index);
+/* Up to max sessions: key by key, newest first. Fewer: that was all. */
+static uint32_t walk(const struct mr_space *space, const struct mr_index *index, uint32_t extra_off,
+                     struct mr_session_walk *w, struct mr_row **rows, uint32_t max) {
+  struct mr_index_look look = mr_index_look(&space->store, index);
   uint32_t segs = index->cnt ? 1u << index->depth : 0, places = (look.mask + 1) * MR_INDEX_BUCKET;
   uint32_t n = 0;
   while (n < max) {
-    if (self->walk_row) {
-      rows[n] = at(self, self->walk_row);
-      self->walk_row = of(self, rows[n])->older;
+    if (w->row) {
+      rows[n] = mr_row_at(space, w->row);
+      w->row = ((struct mr_session_row *)((uintptr_t)rows[n] + extra_off))->older;
       n++;
-    } else if (self->walk_seg >= segs) {
-      self->reading = READ_NOTHING;
+    } else if (w->seg >= segs) {
       return n;
-    } else if (self->walk_place == places) {
-      self->walk_place = 0;
-      self->walk_seg += 1u << (index->depth - look.dir[self->walk_seg].depth);
+    } else if (w->place == places) {
+      w->place = 0;
+      w->seg += 1u << (index->depth - look.dir[w->seg].depth);
     } else {
-      const struct mr_index_bucket *b = mr_store_at(store, look.dir[self->walk_seg].ref);
-      b += self->walk_place / MR_INDEX_BUCKET;
-      uint32_t i = self->walk_place++ % MR_INDEX_BUCKET;
-      if (b->tags[i]) self->walk_row = b->refs[i];
+      const struct mr_index_bucket *b = mr_store_at(&space->store, look.dir[w->seg].ref);
+      b += w->place / MR_INDEX_BUCKET;
+      uint32_t i = w->place++ % MR_INDEX_BUCKET;
+      if (b->tags[i]) w->row = b->refs[i];
     }
   }
+  return n;
+}
+
+static uint32_t take_all(struct mr_session *self, struct mr_row **rows, uint32_t max) {
+  uint32_t n =
+      walk(&self->keyed.space, &table_of(self)->index, self->extra_off, &self->walk, rows, max);
+  if (n < max) self->reading = READ_NOTHING;
   return n;
 }
 
@@ -419,7 +425,7 @@ static uint32_t more_rows(struct mr_op_ctx *ctx, struct mr_row **rows, int64_t *
 
 static void start_reading(struct mr_session *self, struct mr_op_ctx *ctx, int what) {
   self->reading = what;
-  self->walk_seg = self->walk_place = self->walk_row = 0;
+  self->walk = (struct mr_session_walk){0};
   ctx->more = !self->keyed.failed;
 }
 
@@ -516,4 +522,94 @@ void mr_session_tick(struct mr_op_ctx *ctx, int64_t at_us) {
 
 void mr_session_write(struct mr_op_ctx *ctx) {
   write_changes(ctx->self, ctx, NULL);
+}
+
+/* ---- checkpoints ---- */
+
+struct frozen { /* what encode reads */
+  struct mr_space space;
+  uint32_t table, extra_off;
+};
+
+/* Before each row of state. */
+static const char *const session_cols[] = {"first_us", "last_us", "closed", "written", "changed"};
+#define SESSION_COLS ((uint32_t)(sizeof session_cols / sizeof *session_cols))
+#define WALK_ROWS    256u
+
+void mr_session_snapshot(struct mr_op_ctx *ctx, struct mr_save *to) {
+  struct mr_session *self = ctx->self;
+  struct frozen frozen = {.table = self->table, .extra_off = self->extra_off};
+  mr_keyed_snapshot(&self->keyed, ctx, to);
+  mr_save_int(to, "watermark_us", self->watermark_us);
+  mr_save_int(to, "windows_closed", (int64_t)self->closed_all);
+  mr_save_int(to, "changed", self->changed);
+  mr_save_int(to, "corrected", self->corrected);
+  if (!mr_space_freeze(&self->keyed.space, to, &frozen.space)) return;
+  mr_save_frozen(to, mr_save_keep(to, &frozen, sizeof frozen));
+}
+
+void mr_session_encode(const struct mr_op_ctx *ctx, const void *from, struct mr_save *to) {
+  const struct frozen *f = from;
+  const struct mr_schema *in = ctx->node->op_plan.in;
+  struct mr_session_walk w = {0};
+  struct mr_row *rows[WALK_ROWS];
+  uint32_t n;
+  mr_table_save_begin(to, "rows", &f->space, in, session_cols, SESSION_COLS);
+  do {
+    n = walk(&f->space, &mr_table_at(&f->space, f->table)->index, f->extra_off, &w, rows,
+             WALK_ROWS);
+    for (uint32_t i = 0; i < n; i++) {
+      const struct mr_session_row *s = (void *)((uintptr_t)rows[i] + f->extra_off);
+      int64_t lead[] = {s->first_us, s->last_us, (s->flags & MR_SESSION_CLOSED) != 0,
+                        (s->flags & MR_SESSION_WRITTEN) != 0, rows[i]->dirty_next != 0};
+      mr_table_save_row(to, &f->space, in, rows[i], lead, SESSION_COLS);
+    }
+  } while (n == WALK_ROWS);
+  mr_table_save_end(to);
+}
+
+/* Gives a restored session its place. */
+static bool place_row(struct mr_session *self, struct mr_row *row, const struct mr_load_value *v) {
+  struct mr_session_row *s = of(self, row);
+  const struct mr_space *space = &self->keyed.space;
+  struct mr_table *t = table_of(self);
+  uint32_t tag = tag_of(self, row), ref = 0;
+  s->first_us = v[0].i;
+  s->last_us = v[1].i;
+  s->flags = (uint16_t)((v[2].i ? MR_SESSION_CLOSED : 0) | (v[3].i ? MR_SESSION_WRITTEN : 0));
+  if (t->index.cnt) {
+    struct mr_index_look look = mr_index_look(&space->store, &t->index);
+    MR_INDEX_EACH(&look, tag, ref,
+                  mr_keys_equal(space->keys, space->base, mr_row_at(space, ref)->key, row->key));
+  }
+  if (!link_row(self, row, at(self, ref), tag)) return false;
+  set_timer(self, row);
+  if (v[4].i) mr_table_touch(&self->keyed.space, t, &row, 1);
+  return !self->keyed.space.full;
+}
+
+int mr_session_restore(struct mr_op_ctx *ctx, struct mr_load *from, struct mr_error *err) {
+  struct mr_session *self = ctx->self;
+  struct mr_table_loader *l = MR_NEW(ctx->arena, struct mr_table_loader, 1);
+  int64_t closed, changed, corrected;
+  if (!mr_load_int(from, "watermark_us", &self->watermark_us) ||
+      !mr_load_int(from, "windows_closed", &closed) || !mr_load_int(from, "changed", &changed) ||
+      !mr_load_int(from, "corrected", &corrected))
+    return mr_error_set(err, MR_ERR_IO, "the window's time is missing");
+  self->closed_all = (uint64_t)closed;
+  self->changed = changed != 0;
+  self->corrected = corrected != 0;
+  mr_keyed_restore(&self->keyed, from);
+  int rc = mr_table_loader_init(l, ctx->region_rw, &self->keyed.space, ctx->node->op_plan.in, from,
+                                "rows", session_cols, SESSION_COLS, err);
+  if (rc) return rc;
+  while (mr_load_next(&l->rows)) {
+    struct mr_row *row = mr_table_load(l, table_of(self));
+    if (!row) break;
+    if (place_row(self, row, l->rows.values)) continue;
+    l->why = "no room: max_state is too small";
+    break;
+  }
+  tell(self, ctx);
+  return mr_keyed_load_failed(l, err);
 }

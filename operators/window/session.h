@@ -15,6 +15,7 @@
 
 #include "operators/window/output.h"
 #include "operators/window/shape.h"
+#include "state/save.h"
 #include "state/timers.h"
 
 enum mr_session_flags {
@@ -31,6 +32,10 @@ struct mr_session_row { /* behind the key */
   uint32_t zero;
 };
 
+struct mr_session_walk { /* over the index; zeroed: at the start */
+  uint32_t seg, place, row;
+};
+
 struct mr_session {
   struct mr_keyed keyed; /* first: keyed.c finds it by ctx->self */
   struct mr_output out;
@@ -42,8 +47,7 @@ struct mr_session {
   uint64_t view_ns, closed_all;
   bool changed, corrected;
   int reading;
-  /* complete: the walk over the index */
-  uint32_t walk_seg, walk_place, walk_row;
+  struct mr_session_walk walk; /* complete */
   /* closing: sessions that were handed out */
   struct mr_row *closing[MR_BATCH_ROWS];
   uint32_t closing_cnt;
@@ -64,5 +68,8 @@ void mr_session_advance(struct mr_op_ctx *ctx, int64_t watermark_us);
 void mr_session_tick(struct mr_op_ctx *ctx, int64_t at_us);
 /* The end: writes what changed. */
 void mr_session_write(struct mr_op_ctx *ctx);
+void mr_session_snapshot(struct mr_op_ctx *ctx, struct mr_save *to);
+void mr_session_encode(const struct mr_op_ctx *ctx, const void *from, struct mr_save *to);
+int mr_session_restore(struct mr_op_ctx *ctx, struct mr_load *from, struct mr_error *err);
 
 #endif

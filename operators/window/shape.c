@@ -123,9 +123,6 @@ int mr_window_plan(struct mr_op_plan *p) {
   int rc = plan_slices(p, &conf->window, &data->slices);
   data->gap_us = conf->window.session;
   struct mr_keyed_kind kind = {.windowed = true, .merges = !data->slices.single};
-  if (data->gap_us && p->plan->runtime.checkpoint.dir)
-    rc = mr_op_error(p, mr_tree_get(mr_tree_get(p->tree, "window"), "session"),
-                     MR_CODE_NOT_AVAILABLE, "checkpoint with session windows is not available yet");
   if (data->gap_us) {
     kind.hashed = true;
     p->uses_time = conf->window.on == 0; /* whether a row joins a session that ends as it comes */

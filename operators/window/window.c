@@ -595,6 +595,18 @@ static void finish(struct mr_op_ctx *ctx) {
   is_session(ctx) ? mr_session_write(ctx) : write_changes(ctx->self, ctx, NULL);
 }
 
+static void snapshot(struct mr_op_ctx *ctx, struct mr_save *to) {
+  is_session(ctx) ? mr_session_snapshot(ctx, to) : window_snapshot(ctx, to);
+}
+
+static void encode(const struct mr_op_ctx *ctx, const void *from, struct mr_save *to) {
+  is_session(ctx) ? mr_session_encode(ctx, from, to) : window_encode(ctx, from, to);
+}
+
+static int restore(struct mr_op_ctx *ctx, struct mr_load *from, struct mr_error *err) {
+  return is_session(ctx) ? mr_session_restore(ctx, from, err) : window_restore(ctx, from, err);
+}
+
 union any_window {
   struct window slices;
   struct mr_session session;
@@ -621,7 +633,7 @@ const struct mr_op mr_op_window = {
     .tick = tick,
     .finish = finish,
     .shape = window_shape,
-    .snapshot = window_snapshot,
-    .encode = window_encode,
-    .restore = window_restore,
+    .snapshot = snapshot,
+    .encode = encode,
+    .restore = restore,
 };

@@ -453,15 +453,14 @@ uint32_t mr_table_find(struct mr_space *space, struct mr_table *table, struct mr
 
 /* ---- rows that come and go ---- */
 
-struct mr_row *mr_table_add(struct mr_space *space, struct mr_table *table,
-                            const struct mr_key_batch *batch, uint32_t row) {
+struct mr_row *mr_table_add(struct mr_space *space, struct mr_table *table, const uint64_t *key) {
   if (space->key_max && space->key_cnt >= space->key_max) return NULL;
   if (mr_store_tight(&space->store)) return NULL;
   uint32_t ref = mr_slots_take(&space->store, &table->slots, space->row_sz);
   if (!ref) return NULL;
   struct mr_row *made = mr_row_at(space, ref);
   memset(made, 0, space->row_sz);
-  if (!set_key(space, table, made, batch->words + (size_t)row * space->keys->words)) {
+  if (!set_key(space, table, made, key)) {
     mr_slots_give(&space->store, &table->slots, ref, space->row_sz);
     return NULL;
   }

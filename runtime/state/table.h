@@ -113,9 +113,8 @@ struct mr_row *mr_table_number(struct mr_space *space, struct mr_table *table, u
 /* ---- rows that come and go one by one ----
  * Of a table whose slots reclaim; its index is the caller's, and so is which rows it names. */
 
-/* A row of the batch's key, which is not in the index; NULL: no room. */
-struct mr_row *mr_table_add(struct mr_space *space, struct mr_table *table,
-                            const struct mr_key_batch *batch, uint32_t row);
+/* A row of a key (its words), which is not in the index; NULL: no room. */
+struct mr_row *mr_table_add(struct mr_space *space, struct mr_table *table, const uint64_t *key);
 /* Ends a row: what it holds outside of itself is given back, and it counts no more. */
 void mr_table_end(struct mr_space *space, struct mr_table *table, struct mr_row *row);
 /* Gives an ended row's memory back. */

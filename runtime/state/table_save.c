@@ -96,6 +96,15 @@ static void save_key(struct mr_save *to, const struct mr_space *space, const str
   }
 }
 
+void mr_table_save_row(struct mr_save *to, const struct mr_space *space, const struct mr_schema *in,
+                       struct mr_row *row, const int64_t *lead, uint32_t lead_cnt) {
+  mr_save_row(to);
+  for (uint32_t k = 0; k < lead_cnt; k++) mr_save_put_int(to, lead[k]);
+  for (uint32_t k = 0; k < space->keys->cnt; k++) save_key(to, space, in, k, row->key);
+  for (uint32_t f = 0; f < space->folds->cnt; f++)
+    mr_fold_save(to, space, &space->folds->items[f], row);
+}
+
 void mr_table_save(struct mr_save *to, const struct mr_space *space, const struct mr_schema *in,
                    uint32_t table, const int64_t *lead, uint32_t lead_cnt, uint32_t changed) {
   struct mr_row *rows[WALK_ROWS];
@@ -105,12 +114,10 @@ void mr_table_save(struct mr_save *to, const struct mr_space *space, const struc
   do {
     n = mr_table_next(space, t, &walk, rows, WALK_ROWS);
     for (uint32_t i = 0; i < n; i++) {
-      mr_save_row(to);
+      int64_t all[MR_TABLE_LEAD_MAX];
       for (uint32_t k = 0; k < lead_cnt; k++)
-        mr_save_put_int(to, k == changed ? rows[i]->dirty_next != 0 : lead[k]);
-      for (uint32_t k = 0; k < space->keys->cnt; k++) save_key(to, space, in, k, rows[i]->key);
-      for (uint32_t f = 0; f < space->folds->cnt; f++)
-        mr_fold_save(to, space, &space->folds->items[f], rows[i]);
+        all[k] = k == changed ? rows[i]->dirty_next != 0 : lead[k];
+      mr_table_save_row(to, space, in, rows[i], all, lead_cnt);
     }
   } while (n == WALK_ROWS);
 }
@@ -186,7 +193,8 @@ struct mr_row *mr_table_load(struct mr_table_loader *l, struct mr_table *t) {
   l->why = "a key is not as it must be, or none of one_of any more";
   for (uint32_t k = 0; k < keys->cnt; k++)
     if (!load_key(l, k, v++, key)) return NULL;
-  struct mr_row *row = mr_table_row(l->space, t, key);
+  struct mr_row *row =
+      t->slots.reclaims ? mr_table_add(l->space, t, key) : mr_table_row(l->space, t, key);
   if (!row) {
     l->why = "no room: max_keys or max_state is too small";
     return NULL;

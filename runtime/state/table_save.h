@@ -37,6 +37,9 @@ void mr_table_save_begin(struct mr_save *to, const char *name, const struct mr_s
  * UINT32_MAX) is 1 in rows that are noted as changed. */
 void mr_table_save(struct mr_save *to, const struct mr_space *space, const struct mr_schema *in,
                    uint32_t table, const int64_t *lead, uint32_t lead_cnt, uint32_t changed);
+/* One row of a table. */
+void mr_table_save_row(struct mr_save *to, const struct mr_space *space, const struct mr_schema *in,
+                       struct mr_row *row, const int64_t *lead, uint32_t lead_cnt);
 void mr_table_save_end(struct mr_save *to);
 
 struct mr_table_loader {
@@ -54,7 +57,8 @@ int mr_table_loader_init(struct mr_table_loader *loader, struct mr_region *regio
                          struct mr_space *space, const struct mr_schema *in,
                          const struct mr_load *from, const char *name, const char *const *lead,
                          uint32_t lead_cnt, struct mr_error *err);
-/* Puts the row that mr_load_next got into the table. NULL: see why. */
+/* Puts the row that mr_load_next got into the table (whose rows come and go one by one: without the
+ * index). NULL: see why. */
 struct mr_row *mr_table_load(struct mr_table_loader *loader, struct mr_table *table);
 
 /* ---- fold_save.c ---- */

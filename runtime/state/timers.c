@@ -3,7 +3,7 @@
 
 #include "base/assert.h"
 
-#define CHUNK_CLASS 3u /* 4 KiB */
+#define CHUNK_CLASS 0u /* 512 bytes */
 #define LOOK_MAX    4096u
 
 struct entry {
@@ -23,22 +23,21 @@ static uint64_t number_of(int64_t us) {
   return (uint64_t)us ^ UINT64_C(1) << 63;
 }
 
-static uint32_t bucket_of(const struct mr_timers *timers, uint64_t at) {
-  uint64_t differs = at ^ timers->low;
-  return differs ? 64 - (uint32_t)__builtin_clzll(differs) : 0;
-}
-
 static struct chunk *chunk_at(const struct mr_store *store, uint32_t ref) {
   return mr_store_at(store, ref);
 }
 
 static bool put(struct mr_store *store, struct mr_timers *timers, uint64_t at, uint32_t ref) {
-  uint32_t b = bucket_of(timers, at), *head = &timers->heads[b];
+  uint64_t differs = at ^ timers->low;
+  uint32_t level = differs ? (63 - (uint32_t)__builtin_clzll(differs)) / MR_TIMERS_BITS : 0;
+  uint32_t digit = (uint32_t)(at >> level * MR_TIMERS_BITS) % MR_TIMERS_DIGITS;
+  uint32_t *head = &timers->heads[level][digit];
   if (!*head || chunk_at(store, *head)->cnt == CHUNK_ENTRIES) {
     uint32_t made = mr_store_take(store, CHUNK_CLASS);
     if (!made) return false;
     *chunk_at(store, made) = (struct chunk){.next = *head};
     *head = made;
+    timers->filled[level] |= UINT64_C(1) << digit;
   }
   struct chunk *c = chunk_at(store, *head);
   c->entries[c->cnt++] = (struct entry){.at = at, .ref = ref};
@@ -52,33 +51,31 @@ bool mr_timers_add(struct mr_store *store, struct mr_timers *timers, int64_t at_
   return true;
 }
 
-static uint32_t lowest_bucket(const struct mr_timers *timers) {
-  uint32_t b = 0;
-  while (b < MR_TIMERS_BUCKETS && !timers->heads[b]) b++;
-  return b;
-}
-
-/* The least and the greatest time that a bucket can have. */
-static void bounds_of(const struct mr_timers *timers, uint32_t b, uint64_t *lo, uint64_t *hi) {
-  if (!b) {
-    *lo = *hi = timers->low;
-    return;
-  }
-  uint64_t below = (UINT64_C(1) << (b - 1)) - 1;
-  *lo = (timers->low & ~below) | (UINT64_C(1) << (b - 1));
-  *hi = *lo | below;
+/* The lowest bucket, and the least and the greatest time that it can have; false: all are empty.
+ * Digits above its own are those of `low`. */
+static bool lowest(const struct mr_timers *timers, uint32_t *level, uint32_t *digit, uint64_t *lo,
+                   uint64_t *hi) {
+  uint32_t l = 0;
+  while (l < MR_TIMERS_LEVELS && !timers->filled[l]) l++;
+  if (l == MR_TIMERS_LEVELS) return false;
+  uint32_t shift = l * MR_TIMERS_BITS, above = shift + MR_TIMERS_BITS;
+  uint64_t prefix = above < 64 ? timers->low >> above << above : 0;
+  *level = l;
+  *digit = (uint32_t)__builtin_ctzll(timers->filled[l]);
+  *lo = prefix | (uint64_t)*digit << shift;
+  *hi = *lo | ((UINT64_C(1) << shift) - 1);
+  return true;
 }
 
 /* Begins to take the lowest bucket apart where something of it may be due. */
 static bool next_bucket(struct mr_timers *timers, uint64_t until) {
-  uint32_t b = lowest_bucket(timers);
-  if (b == MR_TIMERS_BUCKETS) return false;
+  uint32_t level, digit;
   uint64_t lo, hi;
-  bounds_of(timers, b, &lo, &hi);
-  if (lo > until) return false;
+  if (!lowest(timers, &level, &digit, &lo, &hi) || lo > until) return false;
   timers->low = hi < until ? hi : until;
-  timers->drain = timers->heads[b];
-  timers->heads[b] = 0;
+  timers->drain = timers->heads[level][digit];
+  timers->heads[level][digit] = 0;
+  timers->filled[level] &= ~(UINT64_C(1) << digit);
   return true;
 }
 
@@ -111,10 +108,9 @@ uint32_t mr_timers_take(struct mr_store *store, struct mr_timers *timers, int64_
 }
 
 int64_t mr_timers_least(const struct mr_timers *timers) {
-  uint32_t b = lowest_bucket(timers);
+  uint32_t level, digit;
   uint64_t lo, hi;
   if (timers->drain) return (int64_t)(timers->low ^ UINT64_C(1) << 63);
-  if (b == MR_TIMERS_BUCKETS) return INT64_MAX;
-  bounds_of(timers, b, &lo, &hi);
+  if (!lowest(timers, &level, &digit, &lo, &hi)) return INT64_MAX;
   return (int64_t)(lo ^ UINT64_C(1) << 63);
 }

@@ -10,13 +10,16 @@
 
 #include "state/store.h"
 
-#define MR_TIMERS_BUCKETS 65u
+#define MR_TIMERS_BITS   6u
+#define MR_TIMERS_DIGITS 64u
+#define MR_TIMERS_LEVELS 11u
 
 struct mr_timers { /* zeroed: empty */
   uint64_t low;    /* no entry is below; times as unsigned numbers in their order */
   uint64_t cnt;
-  uint32_t heads[MR_TIMERS_BUCKETS]; /* chunks; the first is being filled */
-  uint32_t drain;                    /* chunks of the bucket that is taken apart */
+  uint64_t filled[MR_TIMERS_LEVELS];                  /* bits: digits that have entries */
+  uint32_t heads[MR_TIMERS_LEVELS][MR_TIMERS_DIGITS]; /* chunks; the first is being filled */
+  uint32_t drain;                                     /* chunks of the bucket that is taken apart */
 };
 
 struct mr_timer {

@@ -37,13 +37,17 @@ steps:
                  first: first(text), most: max(text), about: approx_count_distinct(n) } }
   h: { type: window, from: some, window: { hopping: 10s, slide: 3s }, key: [kind],
        select: { rows: count(*), mean: avg(n), spread: stddev(n), list: collect_list(n) } }
+  s: { type: window, from: in, window: { session: 500ms }, key: [city], workers: %(workers)d,
+       select: { rows: count(*), list: collect_list(n), texts: collect_set(text),
+                 last: last(text), about: approx_count_distinct(n) } }
 sinks:
   some_out: { type: file, from: some, path: some }
+  s_out: { type: file, from: s, path: s }
   w_out: { type: file, from: w, path: w }
   h_out: { type: file, from: h, path: h }
   late_out: { type: file, from: w.late, path: late }
 """
-OUTPUTS = ("some", "w", "h", "late")
+OUTPUTS = ("some", "w", "h", "s", "late")
 PLAIN = """millrace: 1
 graph: g
 runtime: { checkpoint: { dir: cp, interval: 10ms } }
