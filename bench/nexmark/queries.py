@@ -20,6 +20,23 @@ SQL = {
     "q1": "SELECT auction, bidder, CAST(0.908 AS DOUBLE) * price AS price, date_time, extra"
           " FROM bid",
     "q2": "SELECT auction, price FROM bid WHERE auction % 123 = 0",
+    "q3": """SELECT p.name, p.city, p.state, a.id FROM auction a JOIN person p ON a.seller = p.id
+        WHERE a.category = 10 AND p.state IN ('OR', 'ID', 'CA')""",
+    "q4": """SELECT category, avg(final) AS avg_final FROM (SELECT a.category, max(b.price) AS final
+        FROM auction a JOIN bid b ON a.id = b.auction
+        WHERE b.date_time BETWEEN a.date_time AND a.expires GROUP BY a.id, a.category)
+        GROUP BY ALL""",
+    "q5": """WITH hops AS (SELECT auction, unnest([time_bucket(INTERVAL 2 SECOND, date_time)
+            - i * INTERVAL 2 SECOND FOR i IN range(5)]) AS window_start FROM bid),
+        counts AS (SELECT auction, window_start, count(*) AS num FROM hops GROUP BY ALL)
+        SELECT auction, num, window_start, window_start + INTERVAL 10 SECOND AS window_end
+        FROM counts QUALIFY num = max(num) OVER (PARTITION BY window_start)""",
+    "q7": """SELECT auction, price, bidder, date_time, extra FROM bid QUALIFY price = max(price)
+        OVER (PARTITION BY time_bucket(INTERVAL 10 SECOND, date_time))""",
+    "q8": """SELECT DISTINCT p.id, p.name, time_bucket(INTERVAL 10 SECOND, p.date_time) AS start
+        FROM person p JOIN auction a ON p.id = a.seller
+        AND time_bucket(INTERVAL 10 SECOND, p.date_time)
+            = time_bucket(INTERVAL 10 SECOND, a.date_time)""",
     "q10": "SELECT auction, bidder, price, date_time, extra, strftime(date_time, '%Y-%m-%d') AS dt,"
            " strftime(date_time, '%H:%M') AS hm FROM bid",
     "q11": """SELECT bidder, count(*) AS bid_count, min(date_time) AS window_start,
@@ -55,6 +72,11 @@ SQL = {
     "q18": """SELECT bidder, auction, price, channel, url, date_time, extra FROM (SELECT *,
         row_number() OVER (PARTITION BY bidder, auction ORDER BY date_time DESC) AS n FROM bid)
         WHERE n = 1""",
+    "q20": """SELECT b.auction, b.bidder, b.price, b.channel, b.url, b.date_time AS bid_date_time,
+        b.extra AS bid_extra, a.item_name, a.description, a.initial_bid, a.reserve,
+        a.date_time AS auction_date_time, a.expires, a.seller, a.category,
+        a.extra AS auction_extra FROM bid b JOIN auction a ON b.auction = a.id
+        WHERE a.category = 10""",
     "q21": """SELECT auction, bidder, price, channel, channel_id FROM (SELECT *, CASE
         WHEN lower(channel) = 'apple' THEN '0' WHEN lower(channel) = 'google' THEN '1'
         WHEN lower(channel) = 'facebook' THEN '2' WHEN lower(channel) = 'baidu' THEN '3'

@@ -20,7 +20,8 @@ START = "2025-10-13T07:59:00Z"
 STEP_MS = 6
 COUNT = 20_000  # two minutes
 SEED = 11
-TIMES = ("date_time", "window_start", "window_end", "start", "expires")
+TIMES = ("date_time", "window_start", "window_end", "start", "expires", "bid_date_time",
+         "auction_date_time")
 
 ONLY = os.environ.get("NEXMARK", "").split()  # queries that are run; none: all of them
 # Queries whose graph writes a row again when it has changed: the last one of a key counts.

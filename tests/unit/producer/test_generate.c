@@ -26,7 +26,7 @@ static void run_text(struct op_rig *rig, const char *text, uint64_t pass_ns) {
 
 /* Field `idx` of a line, in a buffer of its own. */
 static const char *field(const char *line, int idx) {
-  static char buf[4][256];
+  static char buf[4][1024];
   static int next;
   char *to = buf[next++ % 4];
   for (; idx > 0; idx--) line = strchr(line, '|') + 1;
