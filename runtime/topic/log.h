@@ -52,8 +52,9 @@ struct mr_topic_log_conf {
   /* The log goes on at this offset, and what lies behind it is cut, as a sink that goes back to its
    * checkpoint needs it; -1: at its end. MR_ERR_DATA at open when the log is shorter. */
   int64_t roll_back_to;
-  uint32_t buffer_cnt; /* 2..MR_TOPIC_BUFFERS; 0: MR_TOPIC_BUFFERS */
-  uint32_t buffer_sz;  /* a multiple of MR_IO_ALIGN; 0: MR_TOPIC_BUFFER_SZ */
+  uint64_t allocate_sz; /* bytes of space taken ahead of the writes; 0: 32 MiB */
+  uint32_t buffer_cnt;  /* 2..MR_TOPIC_BUFFERS; 0: MR_TOPIC_BUFFERS */
+  uint32_t buffer_sz;   /* a multiple of MR_IO_ALIGN; 0: MR_TOPIC_BUFFER_SZ */
   void *buffers; /* buffer_cnt * buffer_sz bytes at MR_IO_ALIGN for them; NULL: the log's own */
 };
 

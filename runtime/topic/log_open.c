@@ -338,7 +338,7 @@ static int open_last(struct mr_topic_log *log, const struct opening *o, struct m
   int code = mr_note_sync_dir(log->io, log->dir, err);
   if (code) return code;
   if (log->direct) {
-    uint64_t from = mr_align_up(o->pos, MR_IO_ALIGN), to = from + MR_TOPIC_ALLOCATE_SZ;
+    uint64_t from = mr_align_up(o->pos, MR_IO_ALIGN), to = from + log->conf.allocate_sz;
     uint64_t max = mr_align_up(log->conf.segment_sz, MR_IO_ALIGN);
     if (to > max) to = max;
     struct mr_io_req a = {
@@ -428,6 +428,7 @@ static int check_conf(struct mr_topic_log_conf *c, struct mr_error *err) {
   if (!c->segment_sz) c->segment_sz = MR_TOPIC_SEGMENT_SZ;
   if (!c->batch_sz) c->batch_sz = MR_TOPIC_BATCH_SZ;
   if (!c->buffer_cnt) c->buffer_cnt = MR_TOPIC_BUFFERS;
+  c->allocate_sz = mr_align_up(c->allocate_sz ? c->allocate_sz : MR_TOPIC_ALLOCATE_SZ, MR_IO_ALIGN);
   if (!c->buffer_sz) c->buffer_sz = MR_TOPIC_BUFFER_SZ;
   if (c->segment_sz > MR_TOPIC_SEGMENT_MAX || c->batch_sz > MR_RECORD_BATCH_MAX / 2 ||
       c->buffer_cnt < 2 || c->buffer_cnt > MR_TOPIC_BUFFERS || c->buffer_sz % MR_IO_ALIGN ||

@@ -142,7 +142,7 @@ static void new_segment_opened(struct mr_topic_log *log, int64_t fd) {
     return;
   }
   uint64_t len = mr_align_up(log->conf.segment_sz, MR_IO_ALIGN);
-  if (len > MR_TOPIC_ALLOCATE_SZ) len = MR_TOPIC_ALLOCATE_SZ;
+  if (len > log->conf.allocate_sz) len = log->conf.allocate_sz;
   submit(log, MR_TOPIC_ROLL_ALLOCATE,
          (struct mr_io_req){
              .kind = MR_IO_ALLOCATE, .fd = log->fd, .flags = MR_IO_LENGTHEN, .len = len});

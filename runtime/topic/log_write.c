@@ -63,11 +63,11 @@ static void allocate(struct mr_topic_log *log) {
     log->allocate.kind = MR_IO_OPEN; /* looked at */
     return;
   }
-  uint64_t ahead = MR_TOPIC_ALLOCATE_SZ / 2;
+  uint64_t ahead = log->conf.allocate_sz / 2;
   if (log->roll != MR_TOPIC_ROLL_NONE || log->fill_segment != log->open_segment ||
       log->fill_off + ahead <= log->allocated || log->allocated >= log->conf.segment_sz)
     return;
-  uint64_t to = log->allocated + MR_TOPIC_ALLOCATE_SZ;
+  uint64_t to = log->allocated + log->conf.allocate_sz;
   if (to > log->conf.segment_sz) to = mr_align_up(log->conf.segment_sz, MR_IO_ALIGN);
   log->allocate = (struct mr_io_req){.kind = MR_IO_ALLOCATE,
                                      .fd = log->fd,

@@ -136,13 +136,17 @@ int mr_note_make_dir(struct mr_io *io, const char *path, struct mr_error *err) {
   struct mr_io_req req = {.kind = MR_IO_PARENTS, .path = path};
   int64_t rc = mr_io_wait(io, &req);
   if (rc < 0) return io_error(err, rc, "make the folder of", path);
-  /* The folder and the one it is in; those further up may have been there long before us, in
-   * places that we may not even read. */
+  /* Any of the folders above may be new, too. Those that we may not read were there before us. */
   char dir[PATH_MAX], above[PATH_MAX];
   folder_of(path, dir, sizeof dir);
-  folder_of(dir, above, sizeof above);
-  rc = mr_note_sync_dir(io, above, err);
-  return rc ? (int)rc : mr_note_sync_dir(io, dir, err);
+  for (;;) {
+    struct mr_io_req sync = {.kind = MR_IO_SYNC_DIR, .path = dir};
+    rc = mr_io_wait(io, &sync);
+    if (rc < 0 && rc != -EACCES && rc != -EPERM) return io_error(err, rc, "sync the folder", dir);
+    folder_of(dir, above, sizeof above);
+    if (strcmp(above, dir) == 0) return MR_OK;
+    memcpy(dir, above, sizeof dir);
+  }
 }
 
 int mr_note_remove(struct mr_io *io, const char *path, struct mr_error *err) {
