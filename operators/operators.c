@@ -18,6 +18,7 @@ static const struct mr_op *const table[] = {
   &mr_op_quality,
   &mr_op_dedup,
   &mr_op_join,
+  &mr_op_top_n,
   &mr_op_window,
   &mr_op_group,
   &mr_op_sql,

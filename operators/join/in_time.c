@@ -7,7 +7,7 @@
 
 const char *const mr_in_time_late_words[] = {"drop", "divert", NULL};
 
-static int64_t own_watermark(const struct mr_in_time *t, const struct mr_view *in, uint32_t row) {
+int64_t mr_in_time_watermark(const struct mr_in_time *t, const struct mr_view *in, uint32_t row) {
   int64_t f = in->row_frontier ? in->row_frontier[row] : MR_TIME_NONE;
   if (f < MR_IN_TIME_US_LEAST) return t->watermark_us;
   f -= t->delay_us;
@@ -17,7 +17,7 @@ static int64_t own_watermark(const struct mr_in_time *t, const struct mr_view *i
 /* Whether a row may be late. A partition's frontier never goes back: the last row's is the highest.
  */
 static bool may_be_late(const struct mr_in_time *t, const struct mr_view *in) {
-  int64_t highest = own_watermark(t, in, in->row_cnt - 1);
+  int64_t highest = mr_in_time_watermark(t, in, in->row_cnt - 1);
   return highest != MR_TIME_NONE && (in->et_min == MR_TIME_NONE || in->et_min < highest);
 }
 
@@ -25,7 +25,7 @@ static void leave_out_late(struct mr_in_time *t, const struct mr_view *in, const
   uint32_t words = mr_bitmap_words(in->row_cnt);
   memset(t->late, 0, sizeof t->late);
   MR_BITMAP_EACH(t->sel, words, row) {
-    if (et[row] >= own_watermark(t, in, (uint32_t)row)) continue;
+    if (et[row] >= mr_in_time_watermark(t, in, (uint32_t)row)) continue;
     mr_bit_set(t->late, (uint32_t)row);
     t->late_cnt++;
   }

@@ -32,6 +32,9 @@ struct mr_in_time {
   uint16_t rows[MR_BATCH_ROWS + MR_ROWS_PAD]; /* the rows in time, in order */
 };
 
+/* The watermark that decides on a row. */
+int64_t mr_in_time_watermark(const struct mr_in_time *t, const struct mr_view *in, uint32_t row);
+
 /* Sorts the selected rows. Rows without event time (column et) leave and count as filtered, late
  * ones leave and count as late. */
 void mr_in_time_sort(struct mr_in_time *t, struct mr_op_ctx *ctx, const struct mr_view *in,

@@ -19,7 +19,13 @@
 #include "state/held.h"
 
 enum mr_join_kind { MR_JOIN_INNER, MR_JOIN_LEFT, MR_JOIN_FULL };
-enum mr_join_from { MR_JOIN_OF_LEFT, MR_JOIN_OF_RIGHT, MR_JOIN_WINDOW_START, MR_JOIN_WINDOW_END };
+enum mr_join_from {
+  MR_JOIN_OF_LEFT,
+  MR_JOIN_OF_RIGHT,
+  MR_JOIN_WINDOW_START,
+  MR_JOIN_WINDOW_END,
+  MR_JOIN_NUMBER
+};
 
 struct mr_join_col { /* of the output */
   enum mr_join_from from;
@@ -89,8 +95,9 @@ struct mr_join_rows {
 struct mr_join_out {
   const struct mr_join_plan *plan;
   struct mr_join_rows rows[2];
-  uint32_t pos, cnt; /* of the rows that wait: from pos on */
-  int32_t *kept[2];  /* by column of a side: index among the form's columns, -1: not kept */
+  int64_t numbers[MR_BATCH_ROWS]; /* of MR_JOIN_NUMBER: the owner's */
+  uint32_t pos, cnt;              /* of the rows that wait: from pos on */
+  int32_t *kept[2]; /* by column of a side: index among the form's columns, -1: not kept */
   uint64_t t0_ns;
   struct mr_output errors; /* for mr_error_rows */
 };

@@ -165,16 +165,18 @@ static void find_times(const struct mr_join_out *o, int64_t *et, uint32_t n) {
 static void set_head(const struct mr_join_out *o, struct mr_op_ctx *ctx, struct mr_batch *b,
                      const int64_t *et, uint32_t n) {
   const struct mr_pool *pool = ctx->pools[MR_OUT_MAIN];
-  uint32_t c = (uint32_t)o->plan->out->event_time;
+  int32_t c = o->plan->out->event_time;
   b->msg.row_cnt = n;
   b->msg.t0_ns = o->t0_ns;
+  b->et_min = b->et_max = MR_TIME_NONE;
+  if (c < 0) return;
   b->et_min = INT64_MAX;
   b->et_max = INT64_MIN;
   for (uint32_t i = 0; i < n; i++) {
     b->et_min = et[i] < b->et_min ? et[i] : b->et_min;
     b->et_max = et[i] > b->et_max ? et[i] : b->et_max;
   }
-  if (pool->col_data_off[c]) memcpy(mr_pool_column(pool, b, c), et, n * sizeof *et);
+  if (pool->col_data_off[c]) memcpy(mr_pool_column(pool, b, (uint32_t)c), et, n * sizeof *et);
 }
 
 /* ---- batches ---- */
@@ -200,7 +202,10 @@ static void fill_rest(const struct mr_join_out *o, struct mr_op_ctx *ctx, struct
                       const int64_t *et, uint32_t n) {
   for (uint32_t c = 0; c < o->plan->out->visible_cnt; c++) {
     if (!ctx->pools[MR_OUT_MAIN]->col_data_off[c]) continue;
-    if (o->plan->cols[c].from <= MR_JOIN_OF_RIGHT)
+    if (o->plan->cols[c].from == MR_JOIN_NUMBER)
+      memcpy(mr_pool_column(ctx->pools[MR_OUT_MAIN], b, c), o->numbers + o->pos,
+             n * sizeof *o->numbers);
+    else if (o->plan->cols[c].from <= MR_JOIN_OF_RIGHT)
       fill_plain(o, ctx, b, c, n);
     else
       fill_windows(o, ctx, b, c, et, n);

@@ -113,7 +113,7 @@ const char *mr_planner_nearest(const char *text, const char *const *names, uint3
 }
 
 /* Types that the vocabulary knows and this version does not have. */
-static const char *const later_types[] = {"kafka", "top_n", "parquet", "table", "http"};
+static const char *const later_types[] = {"kafka", "parquet", "table", "http"};
 
 static void report_type(struct mr_planner *pl, const struct mr_draft *d, struct mr_tree *at) {
   for (size_t i = 0; i < sizeof later_types / sizeof *later_types; i++)

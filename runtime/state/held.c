@@ -83,7 +83,7 @@ void mr_held_form_windows(struct mr_held_form *form, int64_t size_us, int64_t of
 void mr_held_init(struct mr_held *held, const struct mr_held_form *form, struct mr_store *store,
                   const uint8_t *base) {
   MR_ASSERT(form->row_sz <= MR_HELD_ROW_MAX);
-  *held = (struct mr_held){.form = form, .store = store, .base = base};
+  *held = (struct mr_held){.form = form, .store = store, .base = base, .version = 1};
 }
 
 /* ---- panes ---- */
@@ -169,6 +169,7 @@ static struct mr_held_pane *pane_for(struct mr_held *held, int64_t no) {
   memmove(to + 1, to, (held->cnt - i) * sizeof *to);
   *to = (struct pane_at){no, ref, 0};
   held->cnt++;
+  held->version++;
   return pane;
 }
 
@@ -192,6 +193,7 @@ void mr_held_evict(struct mr_held *held, int64_t before_us) {
     drop_pane(held, panes_of(held)->ref);
     held->first++;
     held->cnt--;
+    held->version++;
   }
 }
 
@@ -199,7 +201,7 @@ void mr_held_evict(struct mr_held *held, int64_t before_us) {
 
 static void look_for(const struct mr_held *held, struct mr_held_span span, struct mr_held_look *l) {
   if (span.lo >= l->lo_from && span.lo < l->lo_to && span.hi >= l->hi_from && span.hi < l->hi_to &&
-      l->first == held->first && l->dir_cnt == held->cnt)
+      l->version == held->version)
     return;
   const struct mr_held_form *form = held->form;
   int64_t lo = number_of(form, span.lo), hi = number_of(form, span.hi);
@@ -207,8 +209,7 @@ static void look_for(const struct mr_held *held, struct mr_held_span span, struc
                              .lo_to = start_of(form, lo + 1),
                              .hi_from = start_of(form, hi),
                              .hi_to = start_of(form, hi + 1),
-                             .first = held->first,
-                             .dir_cnt = held->cnt};
+                             .version = held->version};
   if (!held->cnt) return;
   const struct pane_at *panes = panes_of(held);
   for (uint32_t i = lower_bound(held, lo); i < held->cnt && panes[i].no <= hi; i++) {
@@ -327,32 +328,60 @@ static bool keep_str(struct mr_held *held, struct mr_held_pane *pane, const void
   return true;
 }
 
+struct list_bytes { /* what the elements of a list take in one slot */
+  uint64_t nulls, values, texts;
+};
+
+static struct list_bytes list_bytes(const struct mr_held *held, const struct mr_held_col *col,
+                                    const struct mr_list *list) {
+  struct list_bytes sz = {.values = mr_align_up((uint64_t)list->cnt * col->elem_sz, 8)};
+  if (list->has_nulls) sz.nulls = mr_bitmap_words(list->cnt) * 8ull;
+  const struct mr_str *strs = (const struct mr_str *)(const void *)(held->base + list->off);
+  for (uint32_t i = 0; col->strs && i < list->cnt; i++)
+    if (strs[i].len > MR_STR_INLINE) sz.texts += strs[i].len;
+  return sz;
+}
+
 /* The elements, what says which are NULL, and their texts lie in one slot. */
 static bool keep_list(struct mr_held *held, struct mr_held_pane *pane,
                       const struct mr_held_col *col, const struct mr_list *from, void *to) {
   struct mr_list list = *from;
-  uint64_t nulls = list.has_nulls ? mr_bitmap_words(list.cnt) * 8ull : 0, texts = 0;
-  uint64_t values = mr_align_up((uint64_t)list.cnt * col->elem_sz, 8);
-  const uint8_t *at = held->base + list.off;
-  const struct mr_str *strs = (const struct mr_str *)(const void *)at;
   if (list.cnt) {
-    for (uint32_t i = 0; col->strs && i < list.cnt; i++)
-      if (strs[i].len > MR_STR_INLINE) texts += strs[i].len;
-    uint32_t ref = mr_slots_take(held->store, &pane->slots, nulls + values + texts);
+    struct list_bytes sz = list_bytes(held, col, from);
+    uint32_t ref = mr_slots_take(held->store, &pane->slots, sz.nulls + sz.values + sz.texts);
     if (!ref) return false;
-    uint8_t *bytes = mr_store_at(held->store, ref), *text = bytes + nulls + values;
-    memcpy(bytes, at - nulls, nulls + (uint64_t)list.cnt * col->elem_sz);
-    struct mr_str *kept = (struct mr_str *)(void *)(bytes + nulls);
+    const uint8_t *at = held->base + list.off;
+    uint8_t *bytes = mr_store_at(held->store, ref), *text = bytes + sz.nulls + sz.values;
+    memcpy(bytes, at - sz.nulls, sz.nulls + (uint64_t)list.cnt * col->elem_sz);
+    struct mr_str *kept = (struct mr_str *)(void *)(bytes + sz.nulls);
     for (uint32_t i = 0; col->strs && i < list.cnt; i++) {
-      if (strs[i].len <= MR_STR_INLINE) continue;
-      memcpy(text, mr_str_data(&strs[i], held->base), strs[i].len);
-      kept[i] = mr_str_make((char *)text, strs[i].len, held->base);
-      text += strs[i].len;
+      if (kept[i].len <= MR_STR_INLINE) continue;
+      uint32_t len = kept[i].len;
+      memcpy(text, mr_str_data(&kept[i], held->base), len);
+      kept[i] = mr_str_make((char *)text, len, held->base);
+      text += len;
     }
-    list.off = (uint64_t)(bytes + nulls - held->base);
+    list.off = (uint64_t)(bytes + sz.nulls - held->base);
   }
   memcpy(to, &list, sizeof list);
   return true;
+}
+
+/* Gives back what a value has in slots. */
+static void give_value(struct mr_held *held, struct mr_held_pane *pane,
+                       const struct mr_held_col *col, const void *at) {
+  if (col->phys == MR_PHYS_STR) {
+    struct mr_str s;
+    memcpy(&s, at, sizeof s);
+    mr_slots_str_give(held->store, &pane->slots, &s);
+  } else if (col->phys == MR_PHYS_LIST) {
+    struct mr_list list;
+    memcpy(&list, at, sizeof list);
+    if (!list.cnt) return;
+    struct list_bytes sz = list_bytes(held, col, &list);
+    uint32_t ref = mr_store_ref(held->store, held->base + list.off - sz.nulls);
+    mr_slots_give(held->store, &pane->slots, ref, sz.nulls + sz.values + sz.texts);
+  }
 }
 
 static bool keep_value(struct mr_held *held, struct mr_held_pane *pane,
@@ -427,6 +456,48 @@ uint32_t mr_held_add(struct mr_held *held, const struct mr_view *view, uint32_t 
   pane->row_cnt++;
   held->row_cnt++;
   return mr_store_ref(held->store, to);
+}
+
+bool mr_held_replace(struct mr_held *held, struct mr_held_row *at, const struct mr_view *view,
+                     uint32_t row) {
+  const struct mr_held_form *form = held->form;
+  uint8_t fresh[MR_COLUMNS_MAX][16], *bytes = (uint8_t *)at;
+  uint32_t done = 0;
+  if (mr_store_tight(held->store)) return false;
+  struct mr_held_pane *pane = pane_for(held, number_of(form, at->us));
+  for (; done < form->col_cnt; done++) { /* all new values before an old one goes */
+    const struct mr_held_col *c = &form->cols[done];
+    const struct mr_col *col = &view->cols[c->col];
+    memset(fresh[done], 0, sizeof fresh[done]);
+    if (col->valid && !mr_bit_get(col->valid, row)) continue;
+    if (!keep_value(held, pane, c, col->data, row, fresh[done])) break;
+  }
+  if (done < form->col_cnt) {
+    while (done-- > 0) give_value(held, pane, &form->cols[done], fresh[done]);
+    return false;
+  }
+  uint64_t *nulls = (uint64_t *)(void *)(bytes + form->bits_off);
+  memset(nulls, 0, form->bit_words * sizeof *nulls);
+  for (uint32_t i = 0; i < form->col_cnt; i++) {
+    const struct mr_held_col *c = &form->cols[i];
+    const struct mr_col *col = &view->cols[c->col];
+    give_value(held, pane, c, bytes + c->off);
+    memcpy(bytes + c->off, fresh[i], width_of(c->phys));
+    if (col->valid && !mr_bit_get(col->valid, row))
+      nulls[c->bit / 64] |= UINT64_C(1) << c->bit % 64;
+  }
+  return true;
+}
+
+void mr_held_swap(const struct mr_held *held, struct mr_held_row *a, struct mr_held_row *b) {
+  uint32_t words = (held->form->row_sz - held->form->bits_off) / (uint32_t)sizeof(uint64_t);
+  uint64_t *x = (uint64_t *)(void *)((uint8_t *)a + held->form->bits_off);
+  uint64_t *y = (uint64_t *)(void *)((uint8_t *)b + held->form->bits_off);
+  for (uint32_t i = 0; i < words; i++) {
+    uint64_t word = x[i];
+    x[i] = y[i];
+    y[i] = word;
+  }
 }
 
 /* ---- checks ---- */

@@ -55,6 +55,7 @@ struct mr_held {
   const uint8_t *base; /* of the region */
   uint32_t dir_ref, dir_class;
   uint32_t first, cnt, cap; /* open panes, in the order of time */
+  uint64_t version;         /* of what is open */
   uint64_t row_cnt;
 };
 
@@ -66,7 +67,7 @@ struct mr_held_span {
  * at first. */
 struct mr_held_look {
   int64_t lo_from, lo_to, hi_from, hi_to; /* spans that begin and end here ask for these panes */
-  uint32_t first, dir_cnt;                /* of the open panes, when it was made */
+  uint64_t version;                       /* of the open panes, when it was made */
   uint32_t cnt;
   uint32_t refs[MR_HELD_LOOK];
   struct mr_index_look looks[MR_HELD_LOOK];
@@ -120,6 +121,13 @@ void mr_held_fetch(const struct mr_held *held, const struct mr_key_batch *keys,
 /* Keeps a row of the view; 0: no room. chained: others find it by its key. */
 uint32_t mr_held_add(struct mr_held *held, const struct mr_view *view, uint32_t row, int64_t us,
                      const uint64_t *key, uint32_t tag, bool chained);
+
+/* Puts a row of the view, with the same key and time, in the place of a held one. False: no room;
+ * the held row is as it was. */
+bool mr_held_replace(struct mr_held *held, struct mr_held_row *at, const struct mr_view *view,
+                     uint32_t row);
+/* Lets two rows of one chain change places: their columns, not their flags. */
+void mr_held_swap(const struct mr_held *held, struct mr_held_row *a, struct mr_held_row *b);
 
 /* Drops panes whose rows are all before us. */
 void mr_held_evict(struct mr_held *held, int64_t before_us);

@@ -114,7 +114,7 @@ class Case(unittest.TestCase):
     def assert_accounts(self, summary):
         """The accounting identity, per node instance; and links lose nothing."""
         for node in summary["nodes"]:
-            kept = node["type"] in ("window", "group", "join")
+            kept = node["type"] in ("window", "group", "join", "top_n")
             out = node["absorbed"] if kept else node["rows_out"]
             gone = ("filtered", "late", "dropped", "dead_letters")
             self.assertEqual(node["rows_in"], out + sum(node[key] for key in gone), node)
