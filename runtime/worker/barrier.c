@@ -110,7 +110,10 @@ bool mr_barrier_snapshot(struct mr_instance *inst) {
   mr_save_begin(to, "state"); /* ended when encode has written the rest */
   inst->ctx.more = false;
   inst->ctx.now_ns = inst->worker->now_ns;
+  uint64_t begun_ns = mr_clock_fast_ns(inst->ctx.clock);
   if (inst->op->snapshot && !inst->failed) inst->op->snapshot(&inst->ctx, to);
+  uint64_t took_ns = mr_clock_fast_ns(inst->ctx.clock) - begun_ns;
+  if (took_ns > piece->stop_ns_max) piece->stop_ns_max = took_ns;
   if (inst->ctx.more && !inst->failed) return false;
   inst->worker->did = true;
   if (inst->failed) return true;

@@ -104,7 +104,9 @@ static int64_t run_job(void *buf) {
   struct mr_checkpoint *c = buf;
   struct mr_arena arena = {0};
   mr_error_clear(&c->error);
+  uint64_t begun_ns = mr_clock_mono_ns(&c->run->conf.clock);
   int rc = write_files(c, &arena, &c->error);
+  c->written_ns = mr_clock_mono_ns(&c->run->conf.clock) - begun_ns;
   mr_arena_free(&arena);
   return rc;
 }
@@ -166,6 +168,16 @@ static void write_failed(struct mr_checkpoint *c) {
   say(c, MR_LOG_WARN, "MR5011", text);
 }
 
+static void say_done(struct mr_checkpoint *c) {
+  uint64_t stop = 0;
+  for (uint32_t i = 0; i < c->run->plan->instance_cnt; i++)
+    if (c->run->insts[i].piece->stop_ns_max > stop) stop = c->run->insts[i].piece->stop_ns_max;
+  mr_log_write(&c->run->conf.log, MR_LOG_DEBUG, NULL, NULL,
+               "checkpoint %" PRIu64 ": %" PRIu64
+               " bytes, written in %.1f ms, longest stop %.3f ms",
+               c->number, c->bytes, (double)c->written_ns / 1e6, (double)stop / 1e6);
+}
+
 /* True: it is durable. */
 static bool take_result(struct mr_checkpoint *c, int64_t rc) {
   if (rc) {
@@ -173,6 +185,7 @@ static bool take_result(struct mr_checkpoint *c, int64_t rc) {
     return false;
   }
   c->full_said = false;
+  say_done(c);
   /* release: pairs with the acquire in mr_barrier_publish */
   atomic_store_explicit(&c->durable, c->number, memory_order_release);
   /* release: pairs with the acquire in mr_run_checkpoint_answer */

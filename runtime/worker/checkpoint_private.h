@@ -26,6 +26,7 @@ struct mr_piece {
   struct mr_save save;    /* at a barrier */
   struct mr_save last;    /* behind its end */
   const char *shape;      /* of the state; NULL: none */
+  uint64_t stop_ns_max;   /* the longest call of snapshot; read when a piece is whole */
   _Atomic uint64_t taken; /* the barrier that `save` is of; stored when it is whole */
   _Atomic uint32_t ended; /* `last` is whole */
 };
@@ -56,7 +57,8 @@ struct mr_checkpoint {
   bool behind_end; /* of the one being written: all instances have ended */
   struct mr_error error;
   uint8_t *buffer;
-  uint64_t bytes; /* of the last state file */
+  uint64_t bytes;      /* of the last state file */
+  uint64_t written_ns; /* what writing it took */
   /* of the start */
   struct mr_arena arena; /* of what is restored, until it is */
   struct mr_manifest *from;

@@ -9,11 +9,11 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "base/crc32.h"
 #include "base/lines.h"
 #include "base/text.h"
 #include "graph/diag.h"
 #include "graph/tree.h"
+#include "topic/crc32c.h"
 
 #define DIGITS       12u
 #define STATE_END    ".state"
@@ -21,7 +21,7 @@
 #define TEMP_END     ".manifest.tmp"
 #define LIST_SZ_MIN  (64u << 10)
 #define LIST_SZ_MAX  (64u << 20)
-#define CRC_LINE     15u /* "crc32 " 8 digits "\n" */
+#define CRC_LINE     16u /* "crc32c " 8 digits "\n" */
 #define MANIFEST_MAX (8u << 20)
 
 static char *path_of(struct mr_arena *arena, const char *dir, uint64_t number, const char *end) {
@@ -128,7 +128,7 @@ static const char *text_at(const struct mr_tree *map, const char *key) {
 static bool read_entry(const struct mr_tree *at, struct mr_manifest *m,
                        struct mr_manifest_entry *e) {
   uint64_t instance = number_at(at, "instance"), of = number_at(at, "of");
-  uint64_t crc = number_at(at, "crc32");
+  uint64_t crc = number_at(at, "crc32c");
   e->node = text_at(at, "node");
   e->type = text_at(at, "type");
   e->shape = text_at(at, "shape");
@@ -172,12 +172,12 @@ int mr_manifest_read(struct mr_io *io, struct mr_arena *arena, const char *dir, 
   size_t len;
   int rc = read_file(io, arena, path, MANIFEST_MAX, &text, &len, err);
   if (rc) return rc;
-  if (len <= CRC_LINE || text[len - 1] != '\n' || memcmp(text + len - CRC_LINE, "crc32 ", 6))
+  if (len <= CRC_LINE || text[len - 1] != '\n' || memcmp(text + len - CRC_LINE, "crc32c ", 7))
     return mr_error_set(err, MR_ERR_DATA, "%s ends early", path);
   text[len - 1] = 0;
   size_t body = len - CRC_LINE;
-  unsigned long crc = strtoul(text + body + 6, &end, 16);
-  if (*end || crc != mr_crc32(0, text, body))
+  unsigned long crc = strtoul(text + body + 7, &end, 16);
+  if (*end || crc != mr_crc32c(0, text, body))
     return mr_error_set(err, MR_ERR_DATA, "%s is damaged: its CRC is another", path);
   struct mr_diags diags;
   mr_diags_init(&diags, arena);
@@ -206,7 +206,7 @@ int mr_manifest_read_state(struct mr_io *io, struct mr_arena *arena, const char 
     return mr_error_set(err, MR_ERR_DATA, "%s does not begin as it must", path);
   for (uint32_t i = 0; i < m->cnt; i++) {
     const struct mr_manifest_entry *e = &m->entries[i];
-    if (mr_crc32(0, bytes + e->offset, e->length) != e->crc)
+    if (mr_crc32c(0, bytes + e->offset, e->length) != e->crc)
       return mr_error_set(err, MR_ERR_DATA, "%s is damaged at byte %" PRIu64 ": the record of %s",
                           path, e->offset, e->node);
   }
@@ -247,7 +247,7 @@ bool mr_state_file_write(void *file, const uint8_t *bytes, size_t len) {
   if (f->failed || !len) return !f->failed;
   int64_t rc = mr_io_wait(f->io, &req);
   if (rc < 0) f->failed = rc;
-  f->crc = mr_crc32(f->crc, bytes, len);
+  f->crc = mr_crc32c(f->crc, bytes, len);
   f->off += len;
   return rc >= 0;
 }
@@ -272,7 +272,7 @@ static void add_entry(struct mr_lines *out, const struct mr_manifest_entry *e) {
     mr_lines_add(out, ",\"shape\":");
     mr_lines_json(out, e->shape);
   }
-  mr_lines_add(out, ",\"offset\":%" PRIu64 ",\"length\":%" PRIu64 ",\"crc32\":%u}", e->offset,
+  mr_lines_add(out, ",\"offset\":%" PRIu64 ",\"length\":%" PRIu64 ",\"crc32c\":%u}", e->offset,
                e->length, e->crc);
 }
 
@@ -290,8 +290,8 @@ static void add_manifest(struct mr_lines *out, const struct mr_manifest *m) {
     add_entry(out, &m->entries[i]);
   }
   mr_lines_add(out, "]}\n");
-  uint32_t crc = mr_crc32(0, out->text, out->len);
-  mr_lines_add(out, "crc32 %08x\n", crc);
+  uint32_t crc = mr_crc32c(0, out->text, out->len);
+  mr_lines_add(out, "crc32c %08x\n", crc);
 }
 
 /* The steps up to the rename; a negative number is -errno. */
