@@ -118,7 +118,11 @@ static void body(struct mr_lines *out, const struct mr_opt *opt) {
   case MR_OPT_SHARE: mr_lines_add(out, "\"type\":[\"string\",\"number\"]"); break;
   case MR_OPT_TIMESTAMP: mr_lines_add(out, "\"type\":\"string\""); break;
   case MR_OPT_NAME: mr_lines_add(out, "\"type\":\"string\",\"pattern\":\"^[A-Za-z_$]\""); break;
-  case MR_OPT_ENUM: words(out, opt->words); break;
+  case MR_OPT_ENUM:
+    mr_lines_add(out, "\"anyOf\":[{");
+    words(out, opt->words);
+    mr_lines_add(out, "},{\"$ref\":\"#/$defs/variable\"}]");
+    break;
   case MR_OPT_STRINGS:
   case MR_OPT_NAMES: mr_lines_add(out, "\"$ref\":\"#/$defs/texts\""); break;
   case MR_OPT_STRING:

@@ -240,7 +240,7 @@ MR_TEST(a_broken_batch_is_not_valid) {
   BROKEN(b->et_min = MR_TIME_NONE, b->et_min = -5);
   BROKEN(mr_bit_set(valid, 100), mr_bit_clear(valid, 100));
   BROKEN(b->cols[0].data_off += f.region.reserved_sz, b->cols[0].data_off -= f.region.reserved_sz);
-  BROKEN(b->row_line_off = 0, b->row_line_off = b->row_pos_off);
+  BROKEN(b->row_pos_off = 0, b->row_pos_off = b->row_line_off); /* lines have positions */
   BROKEN(b->heap_used = b->heap_last_sz + 1, b->heap_used = 1);
   BROKEN(b->heap_cnt = MR_HEAP_BLOCKS_MAX + 1, b->heap_cnt = 1);
   BROKEN(b->base_cnt = MR_BASES_MAX + 1, b->base_cnt = 0);
