@@ -292,29 +292,59 @@ void mr_tap_offer(struct mr_instance *inst, struct mr_outp *out, const struct mr
 
 /* ---- opening ---- */
 
-static int find_output(struct mr_tap *tap, const char *name, struct mr_error *err) {
-  const struct mr_plan *plan = tap->run->plan;
-  const char *dot = strchr(name, '.'), *output = dot ? dot + 1 : "";
-  size_t len = dot ? (size_t)(dot - name) : strlen(name);
+/* The node that the name begins with: the longest, since steps that a step stands for have a dot in
+ * theirs. */
+static const struct mr_plan_node *find_node(const struct mr_plan *plan, const char *name) {
+  const struct mr_plan_node *found = NULL;
   for (uint32_t i = 0; i < plan->node_cnt; i++) {
     const struct mr_plan_node *n = &plan->nodes[i];
-    if (n->internal || strlen(n->name) != len || memcmp(n->name, name, len) != 0) continue;
-    tap->node = n;
-    if (n->op->kind == MR_OP_SINK && !dot)
-      return mr_error_set(err, MR_ERR_NOENT, "%s is a sink and has no rows of its own: tap %s",
-                          n->name, plan->nodes[n->inputs[0].node].name);
-    for (tap->output = 0; tap->output < n->out_cnt; tap->output++)
-      if (!strcmp(n->outs[tap->output].name, output)) return MR_OK;
-    char there[256] = "";
-    for (uint32_t o = 0, at = 0; o < n->out_cnt && at < sizeof there; o++)
-      if (n->outs[o].name[0])
-        at +=
-            (uint32_t)snprintf(there + at, sizeof there - at, ", %s.%s", n->name, n->outs[o].name);
-    return mr_error_set(err, MR_ERR_NOENT, "%s has no output \"%s\": there is %s%s", n->name,
-                        output, n->name, there);
+    size_t len = strlen(n->name);
+    if (n->internal || strncmp(n->name, name, len) != 0 || (name[len] && name[len] != '.'))
+      continue;
+    if (!found || len > strlen(found->name)) found = n;
   }
-  return mr_error_set(err, MR_ERR_NOENT, "graph %s has no node \"%.*s\"", plan->graph, (int)len,
-                      name);
+  return found;
+}
+
+static bool find_port(const struct mr_plan_node *n, const char *output, uint32_t *port) {
+  for (*port = 0; *port < n->out_cnt; ++*port)
+    if (!strcmp(n->outs[*port].name, output)) return true;
+  return false;
+}
+
+/* Of a step that stands for others: the output of one that was made for it. */
+static const struct mr_plan_node *find_made(const struct mr_plan *plan, const char *step,
+                                            const char *output, uint32_t *port) {
+  size_t len = strlen(step);
+  for (uint32_t i = 0; i < plan->node_cnt; i++) {
+    const struct mr_plan_node *n = &plan->nodes[i];
+    if (n->internal || strncmp(n->name, step, len) != 0 || n->name[len] != '.') continue;
+    if (find_port(n, output, port)) return n;
+  }
+  return NULL;
+}
+
+static int find_output(struct mr_tap *tap, const char *name, struct mr_error *err) {
+  const struct mr_plan *plan = tap->run->plan;
+  const struct mr_plan_node *n = find_node(plan, name);
+  if (!n)
+    return mr_error_set(err, MR_ERR_NOENT, "graph %s has no node \"%.*s\"", plan->graph,
+                        (int)strcspn(name, "."), name);
+  bool dot = name[strlen(n->name)] == '.';
+  const char *output = dot ? name + strlen(n->name) + 1 : "";
+  tap->node = n;
+  if (n->op->kind == MR_OP_SINK && !dot)
+    return mr_error_set(err, MR_ERR_NOENT, "%s is a sink and has no rows of its own: tap %s",
+                        n->name, plan->nodes[n->inputs[0].node].name);
+  if (find_port(n, output, &tap->output)) return MR_OK;
+  tap->node = find_made(plan, n->name, output, &tap->output);
+  if (tap->node) return MR_OK;
+  char there[256] = "";
+  for (uint32_t o = 0, at = 0; o < n->out_cnt && at < sizeof there; o++)
+    if (n->outs[o].name[0])
+      at += (uint32_t)snprintf(there + at, sizeof there - at, ", %s.%s", n->name, n->outs[o].name);
+  return mr_error_set(err, MR_ERR_NOENT, "%s has no output \"%s\": there is %s%s", n->name, output,
+                      n->name, there);
 }
 
 /* The columns that the output's views carry: those that somebody reads. The untyped rows of a

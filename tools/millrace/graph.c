@@ -76,16 +76,24 @@ static void draw_dot(struct drawing *d) {
   for (uint32_t n = 0; n < d->plan->node_cnt; n++) {
     const struct mr_plan_node *node = &d->plan->nodes[n];
     if (!node->internal)
-      mr_lines_add(&d->out, "  %s [shape=%s, label=\"%s\\n%s\"];\n", node->name,
+      mr_lines_add(&d->out, "  \"%s\" [shape=%s, label=\"%s\\n%s\"];\n", node->name,
                    shapes[node->op->kind], node->name, node->op->name);
   }
   for (uint32_t i = 0; i < d->edge_cnt; i++) {
     const struct edge *e = &d->edges[i];
-    mr_lines_add(&d->out, "  %s -> %s", d->plan->nodes[e->from].name, d->plan->nodes[e->to].name);
+    mr_lines_add(&d->out, "  \"%s\" -> \"%s\"", d->plan->nodes[e->from].name,
+                 d->plan->nodes[e->to].name);
     if (*e->output) mr_lines_add(&d->out, " [label=\"%s\", style=dashed]", e->output);
     mr_lines_add(&d->out, ";\n");
   }
   mr_lines_add(&d->out, "}\n");
+}
+
+/* A name as an id: without the dots of steps that a step stands for. A word of Mermaid's own may
+ * not be an id alone. */
+static void put_id(struct drawing *d, const char *before, const char *name) {
+  mr_lines_add(&d->out, "%sn_", before);
+  for (; *name; name++) mr_lines_add(&d->out, "%c", *name == '.' ? '-' : *name);
 }
 
 static void draw_mermaid(struct drawing *d) {
@@ -93,15 +101,18 @@ static void draw_mermaid(struct drawing *d) {
   mr_lines_add(&d->out, "flowchart LR\n");
   for (uint32_t n = 0; n < d->plan->node_cnt; n++) {
     const struct mr_plan_node *node = &d->plan->nodes[n];
-    if (!node->internal) /* a word of Mermaid's own may not be an id alone */
-      mr_lines_add(&d->out, "  n_%s%s\"%s<br/>%s\"%s\n", node->name, open[node->op->kind],
-                   node->name, node->op->name, close[node->op->kind]);
+    if (node->internal) continue;
+    put_id(d, "  ", node->name);
+    mr_lines_add(&d->out, "%s\"%s<br/>%s\"%s\n", open[node->op->kind], node->name, node->op->name,
+                 close[node->op->kind]);
   }
   for (uint32_t i = 0; i < d->edge_cnt; i++) {
     const struct edge *e = &d->edges[i];
-    mr_lines_add(&d->out, "  n_%s %s", d->plan->nodes[e->from].name, *e->output ? "-. " : "-->");
+    put_id(d, "  ", d->plan->nodes[e->from].name);
+    mr_lines_add(&d->out, " %s", *e->output ? "-. " : "-->");
     if (*e->output) mr_lines_add(&d->out, "%s .->", e->output);
-    mr_lines_add(&d->out, " n_%s\n", d->plan->nodes[e->to].name);
+    put_id(d, " ", d->plan->nodes[e->to].name);
+    mr_lines_add(&d->out, "\n");
   }
 }
 

@@ -232,7 +232,7 @@ static bool compare(struct test_run *t, uint32_t idx) {
 static void show_dead_letters(struct test_run *t) {
   uint32_t shown = 0;
   for (const struct mr_test_output *out = t->host.outputs; out; out = out->next) {
-    const char *dot = strchr(out->node, '.');
+    const char *dot = strrchr(out->node, '.');
     if (!dot || strcmp(dot, ".dead_letters")) continue;
     for (uint32_t i = 0; i < out->cnt && shown < SHOWN_ROWS; i++, shown++)
       mr_lines_add(&t->why, "dead letter: %s\n", out->rows[i].text);
