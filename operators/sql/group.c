@@ -20,7 +20,8 @@ struct group {
   } keys[MR_KEYS_MAX];
   uint32_t key_cnt;
   struct mr_tree *select; /* of the step */
-  const char **outs;      /* by item: the step's column that it is */
+  const struct sql_rank *rank;
+  const char **outs; /* by item: the step's column that it is */
   bool ok;
 };
 
@@ -279,6 +280,12 @@ static void check_window_calls(struct group *g, const struct mr_query_node *n) {
   for (uint32_t i = 0; i < n->arg_cnt; i++) check_window_calls(g, n->args[i]);
 }
 
+/* The ROW_NUMBER() whose bound the query around this one has. */
+static bool is_rank(const struct group *g, const struct mr_query_item *item) {
+  return g->rank && item->expr && item->expr->over && item->name &&
+         !strcmp(item->name, g->rank->name);
+}
+
 static void add_item(struct group *g, uint32_t i) {
   const struct mr_query_item *item = &g->q->items[i];
   if (item->star) {
@@ -286,7 +293,7 @@ static void add_item(struct group *g, uint32_t i) {
     g->ok = false;
     return;
   }
-  if (!item->expr || (item->expr->over && !strcmp(item->expr->name, "row_number"))) return;
+  if (!item->expr || is_rank(g, item)) return;
   const char *name = sql_item_name(g->s, item);
   if (!name || !sql_check(g->s, g->in, item->expr, "SELECT", true)) {
     g->ok = false;
@@ -380,7 +387,7 @@ static struct sql_rel add_list(struct group *g, const struct sql_rel *in) {
   for (uint32_t i = 0; i < q->item_cnt; i++) {
     const struct mr_query_item *item = &q->items[i];
     if (!g->outs[i]) continue;
-    const char *name = sql_item_name(s, item);
+    const char *name = item->name ? item->name : sql_item_name(s, item);
     uint32_t off = item->name ? item->name_off : item->off;
     uint32_t len = item->name ? item->name_len : item->len;
     if (mr_tree_get(columns, name)) {
@@ -410,14 +417,23 @@ static void refuse_ungrouped(struct sql *s, const struct mr_query *q) {
   mr_diag_try(d, "GROUP BY tumble(time, INTERVAL '1 minute')");
 }
 
+/* The first rows of each window; their number is a column of what comes then. */
+static struct sql_rel add_top(struct group *g, const struct sql_rel *in) {
+  const struct mr_query *q = g->q;
+  struct sql_rel rel = sql_top(g->s, q, in, g->prefix, g->rank, g->outs);
+  for (uint32_t i = 0; i < q->item_cnt && g->rank->read; i++)
+    if (is_rank(g, &q->items[i])) g->outs[i] = g->rank->name;
+  return rel;
+}
+
 struct sql_rel sql_group(struct sql *s, const struct mr_query *q, const struct sql_rel *in,
-                         const char *prefix) {
+                         const char *prefix, const struct sql_rank *rank) {
   struct sql_rel none = {.off = in->off, .len = in->len};
   if (!q->group_len) {
     refuse_ungrouped(s, q);
     return none;
   }
-  struct group g = {.s = s, .q = q, .in = in, .prefix = prefix, .ok = true};
+  struct group g = {.s = s, .q = q, .in = in, .prefix = prefix, .rank = rank, .ok = true};
   g.select = mr_tree_new(s->x->arena, MR_TREE_MAP, sql_span(s, q->off, q->len));
   g.outs = MR_NEW(s->x->arena, const char *, q->item_cnt + 1);
   find_groups(&g);
@@ -431,5 +447,6 @@ struct sql_rel sql_group(struct sql *s, const struct mr_query *q, const struct s
     const struct mr_query_node *part = q->having;
     rel = sql_where(s, &rel, prefix, "having", &part, 1, in_having, &g);
   }
+  if (rel.from && rank) rel = add_top(&g, &rel);
   return rel.from ? add_list(&g, &rel) : rel;
 }

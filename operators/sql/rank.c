@@ -11,7 +11,8 @@ struct rank {
   const struct mr_query *q;
   const struct sql_rel *in;
   const struct mr_query_node *call; /* ROW_NUMBER() OVER (...) */
-  bool grouped;                     /* the columns are those of SELECT already */
+  const char *const *outs;          /* by item, behind a GROUP BY; or NULL */
+  const struct sql_rank *rank;
 };
 
 static const struct mr_query_node *find_call(const struct mr_query *q, const char *name) {
@@ -30,11 +31,12 @@ static bool is_window(const struct mr_query_node *n) {
 
 /* The column that an expression of OVER is; NULL: reported. */
 static const char *column_of(const struct rank *r, const struct mr_query_node *n) {
-  for (uint32_t i = 0; r->grouped && i < r->q->item_cnt; i++) {
+  for (uint32_t i = 0; r->outs && i < r->q->item_cnt; i++) {
     const struct mr_query_item *item = &r->q->items[i];
-    if (item->expr && mr_query_same(item->expr, n)) return sql_item_name(r->s, item);
+    bool named = item->name && n->kind == MR_QUERY_COLUMN && !strcmp(item->name, n->name);
+    if (r->outs[i] && item->expr && (named || mr_query_same(item->expr, n))) return r->outs[i];
   }
-  if (n->kind == MR_QUERY_COLUMN && r->grouped) return n->name;
+  if (n->kind == MR_QUERY_COLUMN && r->outs) return n->name;
   if (n->kind == MR_QUERY_COLUMN)
     return sql_check(r->s, r->in, n, "OVER", false) ? sql_column(r->s, r->in, n) : NULL;
   struct mr_diag *d = sql_error(r->s, MR_EXPR_NOT_SUPPORTED, n->off, n->len,
@@ -94,50 +96,61 @@ static struct sql_rel first_row(const struct rank *r, const char *prefix) {
   }
   struct mr_tree *step = sql_step(s, "dedup", r->in, r->call->off, r->call->len);
   if (!put_key(r, step, false)) return none;
-  return add_dedup(r, step, prefix, r->call->off, r->call->len);
+  struct sql_rel rel = add_dedup(r, step, prefix, r->call->off, r->call->len);
+  if (!rel.from || !r->rank->read) return rel;
+  uint32_t off = r->call->off, len = r->call->len;
+  struct mr_tree *map = sql_step(s, "map", &rel, off, len);
+  struct mr_tree *set = mr_tree_new(s->x->arena, MR_TREE_MAP, sql_span(s, off, len));
+  sql_put(s, set, r->rank->name, sql_word(s, "1", off, len), off, len);
+  sql_put(s, map, "set", set, off, len);
+  return sql_add(s, sql_name(s, prefix, "rank"), map, NULL, &rel);
 }
 
 /* ---- the first rows of a window ---- */
 
-static struct sql_rel top_rows(const struct rank *r, const char *prefix,
-                               const struct sql_rank *rank) {
-  struct sql *s = r->s;
+/* "n DESC, city"; NULL: reported. */
+static const char *order_text(const struct rank *r) {
+  static const char *const nulls[] = {"", " NULLS FIRST", " NULLS LAST"};
   const struct mr_query_over *over = r->call->over;
+  const char *order = "";
+  for (uint32_t i = 0; i < over->order_cnt; i++) {
+    const struct mr_query_order *o = &over->order[i];
+    const char *name = o->expr ? column_of(r, o->expr) : NULL;
+    if (!name) return NULL;
+    order = mr_arena_printf(r->s->x->arena, "%s%s%s%s%s", order, i ? ", " : "", name,
+                            o->descending ? " DESC" : "", nulls[o->nulls]);
+  }
+  return order;
+}
+
+static struct sql_rel top_rows(const struct rank *r, const char *prefix, bool windowed) {
+  struct sql *s = r->s;
+  const struct sql_rank *rank = r->rank;
   struct sql_rel none = {.off = r->in->off, .len = r->in->len};
   if (!mr_op_expand_has(s->x, "top_n", NULL)) {
     sql_error(s, MR_CODE_NOT_AVAILABLE, r->call->off, r->call->len,
               "ROW_NUMBER() with ORDER BY is not available yet: there is no step top_n");
     return none;
   }
-  const char *order = "";
-  for (uint32_t i = 0; i < over->order_cnt; i++) {
-    const struct mr_query_order *o = &over->order[i];
-    const char *name = o->expr ? column_of(r, o->expr) : NULL;
-    if (!name) return none;
-    if (o->nulls) {
-      sql_error(s, MR_EXPR_NOT_SUPPORTED, o->expr->off, o->expr->len,
-                "queries do not have NULLS FIRST or LAST");
-      return none;
-    }
-    order = mr_arena_printf(s->x->arena, "%s%s%s%s", order, i ? ", " : "", name,
-                            o->descending ? " DESC" : "");
-  }
+  const char *order = order_text(r);
+  if (!order) return none;
   struct mr_tree *step = sql_step(s, "top_n", r->in, r->call->off, r->call->len);
   int64_t n = rank->bound->op == '<' ? rank->n->i - 1 : rank->n->i;
-  sql_put(
-      s, step, "n",
-      sql_word(s, mr_arena_printf(s->x->arena, "%lld", (long long)n), rank->n->off, rank->n->len),
-      rank->n->off, rank->n->len);
-  const struct mr_query_node *by = over->order[0].expr;
+  const char *text = mr_arena_printf(s->x->arena, "%lld", (long long)n);
+  sql_put(s, step, "n", sql_word(s, text, rank->n->off, rank->n->len), rank->n->off, rank->n->len);
+  const struct mr_query_node *by = r->call->over->order[0].expr;
   sql_put(s, step, "order_by", sql_word(s, order, by->off, by->len), by->off, by->len);
-  if (!put_key(r, step, true)) return none;
-  sql_hand_on(s, step, SQL_DELAY | SQL_LATE);
+  if (!put_key(r, step, windowed)) return none;
+  if (rank->read)
+    sql_put(s, step, "rank", sql_word(s, rank->name, r->call->off, r->call->len), r->call->off,
+            r->call->len);
+  sql_hand_on(s, step, r->outs ? SQL_LATE : SQL_DELAY | SQL_LATE | SQL_EMIT | SQL_EVERY);
   return sql_add(s, sql_name(s, prefix, "top_n"), step, NULL, r->in);
 }
 
 struct sql_rel sql_top(struct sql *s, const struct mr_query *q, const struct sql_rel *in,
-                       const char *prefix, const struct sql_rank *rank, bool grouped) {
-  struct rank r = {.s = s, .q = q, .in = in, .grouped = grouped};
+                       const char *prefix, const struct sql_rank *rank, const char *const *outs) {
+  struct rank r = {.s = s, .q = q, .in = in, .outs = outs, .rank = rank};
   struct sql_rel none = {.off = in->off, .len = in->len};
   r.call = find_call(q, rank->name);
   const struct mr_query_over *over = r.call->over;
@@ -150,13 +163,18 @@ struct sql_rel sql_top(struct sql *s, const struct mr_query *q, const struct sql
   bool windowed = false;
   for (uint32_t i = 0; i < over->partition_cnt; i++)
     windowed |= over->partition[i] && is_window(over->partition[i]);
-  if (windowed) return top_rows(&r, prefix, rank);
   const struct mr_query_order *o = &over->order[0];
   bool one = rank->bound->op == '<' ? rank->n->i == 2 : rank->n->i == 1;
-  if (one && over->order_cnt == 1 && !o->descending && is_event_time(&r, o->expr))
+  if (!windowed && one && over->order_cnt == 1 && !o->descending && is_event_time(&r, o->expr))
     return first_row(&r, prefix);
-  struct mr_diag *d = sql_error(s, MR_EXPR_UNBOUNDED, r.call->off, r.call->len,
-                                "the first rows of a stream without end are never known");
+  bool in_windows = in->schema && mr_schema_find(in->schema, "window_start", 12) >= 0 &&
+                    mr_schema_find(in->schema, "window_end", 10) >= 0;
+  if (windowed == in_windows) return top_rows(&r, prefix, windowed);
+  struct mr_diag *d =
+      sql_error(s, MR_EXPR_UNBOUNDED, r.call->off, r.call->len,
+                windowed ? "the rows are not those of windows: window_start and "
+                           "window_end are columns of a GROUP BY tumble(...)"
+                         : "the first rows of all windows together are never known");
   mr_diag_try(d, "PARTITION BY window_start, ... behind a GROUP BY tumble(...)");
   return none;
 }

@@ -157,15 +157,23 @@ static bool is_same(const struct mr_tree *columns, const struct mr_schema *schem
   return true;
 }
 
+/* The number of a ROW_NUMBER() is there already. */
+static void add_rank(struct list *l, const struct mr_query_item *item) {
+  add_column(l, item->name, item->name_off, item->name_len,
+             sql_word(l->s, sql_quoted(l->s, item->name), item->off, item->len));
+}
+
 static struct sql_rel plan_list(struct sql *s, const struct mr_query *q, const struct sql_rel *in,
-                                const char *prefix, const char *rank) {
+                                const char *prefix, const struct sql_rank *rank) {
   struct list l = {.s = s, .in = in, .ok = true};
-  bool adds = only_adds(q, in, rank);
+  bool adds = only_adds(q, in, rank ? rank->name : NULL);
   l.columns = mr_tree_new(s->x->arena, MR_TREE_MAP, sql_span(s, q->off, q->len));
   for (uint32_t i = 0; i < q->item_cnt; i++) {
     const struct mr_query_item *item = &q->items[i];
-    if (rank && item->expr && item->expr->over) continue;
-    if (!(adds && item->star)) add_item(&l, item);
+    bool number =
+        rank && item->expr && item->expr->over && item->name && !strcmp(item->name, rank->name);
+    if (number && rank->read && !adds) add_rank(&l, item);
+    if (!number && !(adds && item->star)) add_item(&l, item);
   }
   struct sql_rel none = {.off = in->off, .len = in->len};
   if (!l.ok) return none;
@@ -183,6 +191,27 @@ static const struct mr_query_node *bound_of(const struct mr_query_node *n, const
   if (n->args[0]->kind != MR_QUERY_COLUMN || strcmp(n->args[0]->name, rn)) return NULL;
   if (n->args[1]->kind != MR_QUERY_INT) return NULL;
   return n->op == '=' && n->args[1]->i != 1 ? NULL : n->args[1];
+}
+
+static bool names_column(const struct mr_query_node *n, const char *name,
+                         const struct mr_query_node *but) {
+  if (n == but) return false;
+  if (n->kind == MR_QUERY_COLUMN && !strcmp(n->name, name)) return true;
+  for (uint32_t i = 0; i < n->arg_cnt; i++)
+    if (names_column(n->args[i], name, but)) return true;
+  return false;
+}
+
+/* Does the query have the number for anything but its bound? */
+static bool reads_number(const struct mr_query *q, const char *name,
+                         const struct mr_query_node *bound) {
+  bool read =
+      names_column(q->where, name, bound) || (q->having && names_column(q->having, name, NULL));
+  for (uint32_t i = 0; i < q->item_cnt && !read; i++)
+    read = q->items[i].star || (q->items[i].expr && names_column(q->items[i].expr, name, NULL));
+  for (uint32_t i = 0; i < q->group_cnt && !read; i++)
+    read = names_column(q->groups[i], name, NULL);
+  return read;
 }
 
 /* Does FROM's query number its rows, and WHERE keep the first ones? */
@@ -203,6 +232,7 @@ static bool find_rank(struct sql *s, const struct mr_query *q, struct sql_rank *
       rank->n = bound_of(parts[k], item->name);
       rank->bound = parts[k];
       rank->name = item->name;
+      rank->read = reads_number(q, item->name, parts[k]);
       if (rank->n) return true;
     }
   }
@@ -329,9 +359,9 @@ static struct sql_rel plan_select(struct sql *s, const struct mr_query *q, const
   if (q->where) rel = plan_where(s, q, &rel, prefix, ranked ? inner.bound : NULL);
   if (!rel.from) return rel;
   bool groups = has_groups(q);
-  if (groups) rel = sql_group(s, q, &rel, prefix);
-  if (rel.from && rank) rel = sql_top(s, q, &rel, prefix, rank, groups);
-  if (rel.from && !groups) rel = plan_list(s, q, &rel, prefix, rank ? rank->name : NULL);
+  if (groups) rel = sql_group(s, q, &rel, prefix, rank);
+  if (rel.from && rank && !groups) rel = sql_top(s, q, &rel, prefix, rank, NULL);
+  if (rel.from && !groups) rel = plan_list(s, q, &rel, prefix, rank);
   if (rel.from && q->distinct) rel = sql_distinct(s, q, &rel, prefix, groups);
   return rel;
 }

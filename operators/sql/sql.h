@@ -72,6 +72,7 @@ struct sql_rank {
   const char *name;                  /* of the ROW_NUMBER() column */
   const struct mr_query_node *bound; /* rn <= n: the part of the outer WHERE */
   const struct mr_query_node *n;
+  bool read; /* is the number itself a column that the outer query has? */
 };
 
 /* ---- sql.c: errors, steps ---- */
@@ -140,12 +141,14 @@ struct sql_rel sql_query(struct sql *s, const struct mr_query *q, const char *pr
 struct sql_rel sql_where(struct sql *s, const struct sql_rel *in, const char *prefix,
                          const char *word, const struct mr_query_node *const *parts, uint32_t cnt,
                          sql_replace_fn fn, void *ctx);
+/* rank: the first rows of what the step gives, or NULL. */
 struct sql_rel sql_group(struct sql *s, const struct mr_query *q, const struct sql_rel *in,
-                         const char *prefix);
+                         const char *prefix, const struct sql_rank *rank);
 struct sql_rel sql_join(struct sql *s, const struct mr_query_from *f, const char *prefix);
-/* The first rows of each group, for the ROW_NUMBER() among the items of q. */
+/* The first rows of each group, for the ROW_NUMBER() among the items of q. outs: by item what its
+ * column is called behind a GROUP BY; NULL: there is none. */
 struct sql_rel sql_top(struct sql *s, const struct mr_query *q, const struct sql_rel *in,
-                       const char *prefix, const struct sql_rank *rank, bool grouped);
+                       const char *prefix, const struct sql_rank *rank, const char *const *outs);
 struct sql_rel sql_distinct(struct sql *s, const struct mr_query *q, const struct sql_rel *in,
                             const char *prefix, bool grouped);
 

@@ -116,7 +116,45 @@ SAME = {
              SELECT *, ROW_NUMBER() OVER (PARTITION BY city ORDER BY timestamp) AS rn FROM events)
            WHERE rn = 1 AND severity <> 'low'""", "within: 30s, delay: 1m",
         ["NAME_dedup: { type: dedup, from: events, key: [city], within: 30s, delay: 1m }",
-         "NAME: { type: filter, from: NAME_dedup, where: severity <> 'low' }"]),
+         "NAME_rank: { type: map, from: NAME_dedup, set: { rn: 1 } }",
+         "NAME: { type: filter, from: NAME_rank, where: severity <> 'low' }"]),
+    "first_of": (
+        """SELECT city, severity FROM (
+             SELECT city, severity, ROW_NUMBER() OVER (PARTITION BY city ORDER BY timestamp) AS rn
+             FROM events) AS e WHERE e.rn <= 1""", "within: 30s, late: drop",
+        ["NAME_e_dedup: { type: dedup, from: events, key: [city], within: 30s, late: drop }",
+         "NAME: { type: map, from: NAME_e_dedup, select: { city: city, severity: severity } }"]),
+    "top": (
+        """SELECT window_start, city, severity, n FROM (
+             SELECT window_start, city, severity, count(*) AS n, ROW_NUMBER() OVER (
+               PARTITION BY window_start, city ORDER BY count(*) DESC, severity) AS place
+             FROM events GROUP BY tumble(timestamp, INTERVAL '1m'), city, severity) AS w
+           WHERE place <= 2 AND city > 'D'""", "",
+        ["NAME_w_window: { type: window, from: events, window: { tumbling: 1m },"
+         " key: [city, severity], select: { n: count(*) } }",
+         "NAME_w_top_n: { type: top_n, from: NAME_w_window, n: 2,"
+         " order_by: 'n DESC, severity', key: [city] }",
+         "NAME_w_select: { type: map, from: NAME_w_top_n, select: { window_start: window_start,"
+         " city: city, severity: severity, n: n } }",
+         "NAME: { type: filter, from: NAME_w_select, where: city > 'D' }"]),
+    "places": (
+        """WITH w AS (SELECT window_start, window_end, city, count(*) AS n FROM calls
+                      GROUP BY tumble(timestamp, INTERVAL '1m'), city)
+           SELECT * FROM (SELECT *, row_number() OVER (
+             PARTITION BY window_start, window_end ORDER BY n DESC NULLS LAST, city) AS place
+             FROM w) WHERE place < 4""", "",
+        ["NAME_w_window: { type: window, from: calls, window: { tumbling: 1m },"
+         " key: [city], select: { n: count(*) } }",
+         "NAME: { type: top_n, from: NAME_w_window, n: 3, rank: place,"
+         " order_by: 'n DESC NULLS LAST, city' }"]),
+    "last_rows": (
+        """SELECT * FROM (SELECT city, severity, timestamp, ROW_NUMBER() OVER (
+             PARTITION BY city ORDER BY timestamp DESC) AS rn FROM calls) WHERE rn = 1""",
+        "emit: update, every: 1m",
+        ["NAME_top_n: { type: top_n, from: calls, key: [city], n: 1, rank: rn,"
+         " order_by: timestamp DESC, emit: update, every: 1m }",
+         "NAME: { type: map, from: NAME_top_n, select: { city: city, severity: severity,"
+         " timestamp: timestamp, rn: rn } }"]),
     "distinct": (
         "SELECT DISTINCT city, severity FROM events", "within: 10s",
         ["NAME_select: { type: map, from: events, select: { city: city, severity: severity } }",
@@ -234,8 +272,12 @@ REFUSED = [
     ("SELECT city FROM ~WHERE", "MR2001", "is not understood from"),
     ("SELECT city FROM events WHERE ~length(city) > 'a'", "MR2007", "cannot compare"),
     ("SELECT city FROM events WHERE ~nothing(city) > 1", "MR2003", "nothing"),
-    ("SELECT * FROM (SELECT *, ~ROW_NUMBER() OVER (PARTITION BY city ORDER BY severity) AS rn "
-     "FROM events) WHERE rn <= 3", "MR2020", "never known"),
+    ("SELECT * FROM (SELECT *, ~ROW_NUMBER() OVER (PARTITION BY window_start ORDER BY severity) "
+     "AS rn FROM events) WHERE rn <= 3", "MR2020", "not those of windows"),
+    ("SELECT * FROM (SELECT *, ~ROW_NUMBER() OVER (PARTITION BY city) AS rn FROM events) "
+     "WHERE rn <= 3", "MR2006", "without ORDER BY"),
+    ("SELECT city, ~ROW_NUMBER() OVER (PARTITION BY city ORDER BY severity) AS rn FROM events",
+     "MR2006", "the window function row_number"),
 ]
 
 
