@@ -10,12 +10,13 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/lines.h"
 #include "graph/codes.h"
 #include "graph/compile.h"
 #include "operators/join/in_time.h"
 #include "operators/operators.h"
 #include "operators/window/keyed.h"
-#include "state/held.h"
+#include "state/held_save.h"
 
 #define OUT_LATE MR_OUT_EXTRA
 #define CHUNK    64u /* rows whose cache lines are asked for at a time */
@@ -283,6 +284,63 @@ static void dedup_advance(struct mr_op_ctx *ctx, int64_t watermark_us) {
   tell(self, ctx);
 }
 
+/* ---- checkpoints ---- */
+
+static const char *dedup_shape(const struct mr_op_plan *p) {
+  const struct dedup_data *data = p->data;
+  struct mr_lines out = {.arena = p->arena};
+  mr_lines_add(&out, "within: %lld us\n", (long long)data->within_us);
+  mr_held_shape(&out, "", p->in, p->key_cols, p->key_cnt, NULL);
+  return out.text;
+}
+
+static struct mr_held_key saved_key(const struct mr_op_ctx *ctx) {
+  const struct mr_op_plan *p = &ctx->node->op_plan;
+  return (struct mr_held_key){p->in, p->in, p->key_cols};
+}
+
+struct frozen { /* what encode reads */
+  struct mr_store store;
+  struct mr_held held;
+};
+
+static void dedup_snapshot(struct mr_op_ctx *ctx, struct mr_save *to) {
+  const struct dedup *self = ctx->self;
+  struct frozen frozen = {.held = self->held};
+  mr_save_int(to, "watermark_us", self->in_time.watermark_us);
+  if (!mr_held_freeze(&self->store, to, &frozen.store)) return;
+  mr_save_frozen(to, mr_save_keep(to, &frozen, sizeof frozen));
+}
+
+static void dedup_encode(const struct mr_op_ctx *ctx, const void *from, struct mr_save *to) {
+  const struct frozen *f = from;
+  struct mr_held_key key = saved_key(ctx);
+  struct mr_held held = mr_held_frozen(&f->held, &f->store);
+  mr_held_save(to, "rows", &held, &key);
+}
+
+static int dedup_restore(struct mr_op_ctx *ctx, struct mr_load *from, struct mr_error *err) {
+  struct dedup *self = ctx->self;
+  const struct dedup_data *data = ctx->data;
+  struct mr_held_key key = saved_key(ctx);
+  struct mr_held_loader *l = MR_NEW(ctx->arena, struct mr_held_loader, 1);
+  const char *why = NULL;
+  uint16_t row = 0;
+  if (!mr_load_int(from, "watermark_us", &self->in_time.watermark_us))
+    return mr_error_set(err, MR_ERR_IO, "the watermark is missing");
+  int rc = mr_held_loader_init(l, ctx->arena, ctx->region_rw, &data->form, &key, from, "rows", err);
+  if (rc) return rc;
+  while (!why && mr_held_load(l)) {
+    if (l->us + data->within_us < self->in_time.watermark_us) continue; /* nobody asks for it */
+    mr_keys_begin(&self->keys, &l->view, &row, 1);
+    mr_keys_pack(&self->keys);
+    if (!mr_held_add(&self->held, &l->view, 0, l->us, self->keys.words, self->keys.tags[0], true))
+      why = "no room: max_state is too small";
+  }
+  tell(self, ctx);
+  return mr_held_load_end(l, why, err);
+}
+
 static const char *const dedup_outputs[] = {"late", NULL};
 
 const struct mr_op mr_op_dedup = {
@@ -300,4 +358,8 @@ const struct mr_op mr_op_dedup = {
     .init = dedup_init,
     .process = dedup_process,
     .advance = dedup_advance,
+    .shape = dedup_shape,
+    .snapshot = dedup_snapshot,
+    .encode = dedup_encode,
+    .restore = dedup_restore,
 };

@@ -7,7 +7,9 @@
 
 #include "base/assert.h"
 #include "base/bits.h"
+#include "base/lines.h"
 #include "operators/operators.h"
+#include "state/held_save.h"
 
 #define OUT_LATE MR_OUT_EXTRA
 
@@ -45,14 +47,21 @@ struct join {
 
 /* ---- init ---- */
 
-/* The columns of a side that somebody reads in the output. */
+/* The columns of a side that the output reads. */
+static bool *kept_columns(const struct mr_op_plan *p, struct mr_arena *arena, uint32_t s) {
+  const struct mr_join_plan *plan = p->data;
+  const bool *need = p->node->outs[MR_OUT_MAIN].need;
+  bool *keep = MR_NEW(arena, bool, plan->sides[s].in->cnt + 1);
+  for (uint32_t c = 0; c < plan->out->visible_cnt; c++)
+    if (need[c] && (uint32_t)plan->cols[c].from == s) keep[plan->cols[c].col] = true;
+  return keep;
+}
+
+/* How rows of a side are held, and where their columns lie. */
 static void find_kept(struct join *self, struct mr_op_ctx *ctx, uint32_t s) {
   const struct mr_join_plan *plan = self->plan;
   const struct mr_join_side *side = &plan->sides[s];
-  const bool *need = ctx->node->outs[MR_OUT_MAIN].need;
-  bool *keep = MR_NEW(ctx->arena, bool, side->in->cnt + 1);
-  for (uint32_t c = 0; c < plan->out->visible_cnt; c++)
-    if (need[c] && (uint32_t)plan->cols[c].from == s) keep[plan->cols[c].col] = true;
+  bool *keep = kept_columns(&ctx->node->op_plan, ctx->arena, s);
   int64_t span = side->ahead_us + side->behind_us;
   mr_held_form_init(&self->sides[s].form, ctx->arena, &plan->keys, side->in, keep, span,
                     ctx->node->op_plan.delay_us + span);
@@ -368,6 +377,89 @@ static void join_advance(struct mr_op_ctx *ctx, int64_t watermark_us) {
   if (!self->waits) evict(self, ctx);
 }
 
+/* ---- checkpoints ---- */
+
+static const char *const side_names[] = {"left", "right"};
+
+static const char *join_shape(const struct mr_op_plan *p) {
+  const struct mr_join_plan *plan = p->data;
+  struct mr_lines out = {.arena = p->arena};
+  if (plan->window_us)
+    mr_lines_add(&out, "window: size %lld us, offset %lld us\n", (long long)plan->window_us,
+                 (long long)plan->offset_us);
+  else
+    mr_lines_add(&out, "within: before %lld us, after %lld us\n",
+                 (long long)plan->sides[0].behind_us, (long long)plan->sides[0].ahead_us);
+  for (uint32_t s = 0; s < 2; s++) {
+    const struct mr_join_side *side = &plan->sides[s];
+    const char *name = mr_arena_printf(p->arena, "%s ", side_names[s]);
+    if (side->outer) mr_lines_add(&out, "%salone: yes\n", name);
+    mr_held_shape(&out, name, side->in, side->key_cols, p->key_cnt, kept_columns(p, p->arena, s));
+  }
+  return out.text;
+}
+
+static struct mr_held_key saved_key(const struct mr_op_ctx *ctx, uint32_t s) {
+  const struct mr_join_plan *plan = ctx->data;
+  return (struct mr_held_key){plan->sides[s].in, plan->key_schema, plan->sides[s].key_cols};
+}
+
+struct frozen { /* what encode reads */
+  struct mr_store store;
+  struct mr_held held[2];
+};
+
+static void join_snapshot(struct mr_op_ctx *ctx, struct mr_save *to) {
+  const struct join *self = ctx->self;
+  struct frozen frozen = {.held = {self->sides[0].held, self->sides[1].held}};
+  mr_save_int(to, "watermark_us", self->in_time.watermark_us);
+  if (!mr_held_freeze(&self->store, to, &frozen.store)) return;
+  mr_save_frozen(to, mr_save_keep(to, &frozen, sizeof frozen));
+}
+
+static void join_encode(const struct mr_op_ctx *ctx, const void *from, struct mr_save *to) {
+  const struct frozen *f = from;
+  for (uint32_t s = 0; s < 2; s++) {
+    struct mr_held_key key = saved_key(ctx, s);
+    struct mr_held held = mr_held_frozen(&f->held[s], &f->store);
+    mr_held_save(to, side_names[s], &held, &key);
+  }
+}
+
+static int restore_side(struct mr_op_ctx *ctx, const struct mr_load *from, uint32_t s,
+                        struct mr_error *err) {
+  struct join *self = ctx->self;
+  struct mr_held_key key = saved_key(ctx, s);
+  struct mr_held_loader *l = MR_NEW(ctx->arena, struct mr_held_loader, 1);
+  const char *why = NULL;
+  int rc = mr_held_loader_init(l, ctx->arena, ctx->region_rw, &self->sides[s].form, &key, from,
+                               side_names[s], err);
+  if (rc) return rc;
+  self->side = s;
+  self->in_time.rows[0] = 0;
+  self->in_time.sel_cnt = 1;
+  while (!why && mr_held_load(l)) {
+    struct mr_held_span span = span_of(self, l->us);
+    if (span.hi < self->in_time.watermark_us) continue; /* nothing matches it any more */
+    pack_keys(self, &l->view);
+    uint32_t ref = keep_row(self, &l->view, 0, l->us, span);
+    if (ref)
+      mr_held_at(&self->sides[s].held, ref)->flags |= l->flags & MR_JOIN_MATCHED;
+    else
+      why = "no room: max_state is too small";
+  }
+  tell(self, ctx);
+  return mr_held_load_end(l, why, err);
+}
+
+static int join_restore(struct mr_op_ctx *ctx, struct mr_load *from, struct mr_error *err) {
+  struct join *self = ctx->self;
+  if (!mr_load_int(from, "watermark_us", &self->in_time.watermark_us))
+    return mr_error_set(err, MR_ERR_IO, "the watermark is missing");
+  int rc = restore_side(ctx, from, 0, err);
+  return rc ? rc : restore_side(ctx, from, 1, err);
+}
+
 static const char *const join_ports[] = {"left", "right", NULL};
 static const char *const join_outputs[] = {"late", NULL};
 
@@ -388,4 +480,8 @@ const struct mr_op mr_op_join = {
     .process = join_process,
     .drain = join_drain,
     .advance = join_advance,
+    .shape = join_shape,
+    .snapshot = join_snapshot,
+    .encode = join_encode,
+    .restore = join_restore,
 };

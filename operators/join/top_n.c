@@ -11,6 +11,7 @@
 
 #include "base/assert.h"
 #include "base/bits.h"
+#include "base/lines.h"
 #include "graph/codes.h"
 #include "graph/compile.h"
 #include "graph/diag.h"
@@ -18,6 +19,7 @@
 #include "operators/join/join.h"
 #include "operators/join/order.h"
 #include "operators/operators.h"
+#include "state/held_save.h"
 
 #define OUT_LATE MR_OUT_EXTRA
 #define N_MAX    10000u
@@ -221,6 +223,7 @@ struct top_n {
   struct mr_join_out *out;
   /* closing: what goes out are windows that have ended; then_close: first what has changed */
   bool failed, closing, then_close;
+  bool quiet; /* rows come from a checkpoint: they are no changes */
   /* the group that goes out: its rows in order, from `at` on */
   const struct mr_held_row **sorted;
   uint32_t at, cnt;
@@ -229,18 +232,24 @@ struct top_n {
   uint32_t full_cnt, absorbed, filtered;
 };
 
+/* The columns that are read behind it, and those that order rows. */
+static bool *kept_columns(const struct mr_op_plan *p, struct mr_arena *arena) {
+  const struct top_n_data *data = p->data;
+  bool *keep = MR_NEW(arena, bool, p->in->cnt + 1);
+  for (uint32_t c = 0; c < p->in->visible_cnt; c++) keep[c] = p->node->outs[MR_OUT_MAIN].need[c];
+  for (uint32_t i = 0; i < data->order.cnt; i++) keep[data->order.cols[i].col] = true;
+  return keep;
+}
+
 static int top_n_init(struct mr_op_ctx *ctx, struct mr_error *err) {
   struct top_n *self = ctx->self;
   const struct top_n_data *data = self->data = ctx->data;
   const struct mr_schema *in = ctx->node->op_plan.in;
-  const bool *need = ctx->node->outs[MR_OUT_MAIN].need;
   self->in_time.watermark_us = MR_TIME_NONE;
   self->in_time.delay_us = ctx->node->op_plan.delay_us;
   self->in_time.kernels = mr_state_kernels_of(ctx->isa);
   mr_key_batch_init(&self->keys, ctx->arena, &data->keys, self->in_time.kernels, ctx->region->base);
-  bool *keep = MR_NEW(ctx->arena, bool, in->cnt + 1);
-  for (uint32_t c = 0; c < in->visible_cnt; c++) keep[c] = need[c];
-  for (uint32_t i = 0; i < data->order.cnt; i++) keep[data->order.cols[i].col] = true;
+  const bool *keep = kept_columns(&ctx->node->op_plan, ctx->arena);
   self->order = data->order;
   mr_order_rest(&self->order, ctx->arena, in, keep);
   mr_held_form_init(&self->form, ctx->arena, &data->keys, in, keep, 0, ctx->node->op_plan.delay_us);
@@ -281,7 +290,7 @@ static void find_last(struct top_n *self, struct mr_held_row *first) {
 }
 
 static void note_change(struct top_n *self, struct mr_held_row *first) {
-  if (!self->data->update || first->flags & CHANGED) return;
+  if (!self->data->update || self->quiet || first->flags & CHANGED) return;
   first->flags |= CHANGED;
   mr_due_add(&self->changed, &self->store, self->changes++, mr_store_ref(&self->store, first));
 }
@@ -540,6 +549,72 @@ static void top_n_finish(struct mr_op_ctx *ctx) {
   write_changes(ctx->self, ctx);
 }
 
+/* ---- checkpoints ---- */
+
+static const char *top_n_shape(const struct mr_op_plan *p) {
+  const struct top_n_data *data = p->data;
+  const struct top_n_conf *conf = p->conf;
+  struct mr_lines out = {.arena = p->arena};
+  mr_lines_add(&out, "n: %u\nemit: %s\n", data->n, emit_words[data->update]);
+  for (uint32_t i = 0; i < conf->order_by.cnt; i++)
+    mr_lines_add(&out, "order_by: %s\n", conf->order_by.items[i].text);
+  mr_held_shape(&out, "", p->in, p->key_cols, p->key_cnt, kept_columns(p, p->arena));
+  return out.text;
+}
+
+static struct mr_held_key saved_key(const struct mr_op_ctx *ctx) {
+  const struct mr_op_plan *p = &ctx->node->op_plan;
+  return (struct mr_held_key){p->in, p->in, p->key_cols};
+}
+
+struct frozen { /* what encode reads */
+  struct mr_store store;
+  struct mr_held held;
+};
+
+static void top_n_snapshot(struct mr_op_ctx *ctx, struct mr_save *to) {
+  const struct top_n *self = ctx->self;
+  struct frozen frozen = {.held = self->held};
+  mr_save_int(to, "watermark_us", self->in_time.watermark_us);
+  if (!mr_held_freeze(&self->store, to, &frozen.store)) return;
+  mr_save_frozen(to, mr_save_keep(to, &frozen, sizeof frozen));
+}
+
+static void top_n_encode(const struct mr_op_ctx *ctx, const void *from, struct mr_save *to) {
+  const struct frozen *f = from;
+  struct mr_held_key key = saved_key(ctx);
+  struct mr_held held = mr_held_frozen(&f->held, &f->store);
+  mr_held_save(to, "rows", &held, &key);
+}
+
+/* A saved row, whichever of its group; marks groups that were to be written. False: no room. */
+static bool restore_row(struct top_n *self, struct mr_held_loader *l) {
+  uint16_t row = 0;
+  mr_keys_begin(&self->keys, &l->view, &row, 1);
+  mr_keys_pack(&self->keys);
+  self->quiet = !(l->flags & CHANGED);
+  bool ok = take_row(self, &l->view, 0, l->us);
+  self->quiet = false;
+  return ok;
+}
+
+static int top_n_restore(struct mr_op_ctx *ctx, struct mr_load *from, struct mr_error *err) {
+  struct top_n *self = ctx->self;
+  struct mr_held_key key = saved_key(ctx);
+  struct mr_held_loader *l = MR_NEW(ctx->arena, struct mr_held_loader, 1);
+  const char *why = NULL;
+  if (!mr_load_int(from, "watermark_us", &self->in_time.watermark_us))
+    return mr_error_set(err, MR_ERR_IO, "the watermark is missing");
+  int rc = mr_held_loader_init(l, ctx->arena, ctx->region_rw, &self->form, &key, from, "rows", err);
+  if (rc) return rc;
+  while (!why && mr_held_load(l)) {
+    if (self->data->end >= 0 && l->us < self->in_time.watermark_us) continue; /* it has ended */
+    if (!restore_row(self, l)) why = "no room: max_keys or max_state is too small";
+  }
+  tell(self, ctx);
+  return mr_held_load_end(l, why, err);
+}
+
 static const char *const top_n_outputs[] = {"late", NULL};
 
 const struct mr_op mr_op_top_n = {
@@ -560,4 +635,8 @@ const struct mr_op mr_op_top_n = {
     .advance = top_n_advance,
     .tick = top_n_tick,
     .finish = top_n_finish,
+    .shape = top_n_shape,
+    .snapshot = top_n_snapshot,
+    .encode = top_n_encode,
+    .restore = top_n_restore,
 };

@@ -500,6 +500,18 @@ void mr_held_swap(const struct mr_held *held, struct mr_held_row *a, struct mr_h
   }
 }
 
+void mr_held_each(const struct mr_held *held, mr_held_fn fn, void *ctx) {
+  for (uint32_t p = 0; p < held->cnt; p++)
+    for (uint32_t ref = pane_of(held, panes_of(held)[p].ref)->rows_last; ref;) {
+      const struct rows *rows = mr_store_at(held->store, ref);
+      for (uint32_t i = 0; i < rows->cnt; i++) {
+        const uint8_t *row = (const uint8_t *)(rows + 1) + (size_t)i * held->form->row_sz;
+        fn(held, (const void *)row, ctx);
+      }
+      ref = rows->prev;
+    }
+}
+
 /* ---- checks ---- */
 
 static bool pane_valid(const struct mr_held *held, const struct pane_at *at) {

@@ -132,6 +132,10 @@ void mr_held_swap(const struct mr_held *held, struct mr_held_row *a, struct mr_h
 /* Drops panes whose rows are all before us. */
 void mr_held_evict(struct mr_held *held, int64_t before_us);
 
+/* Calls fn for every row. */
+typedef void (*mr_held_fn)(const struct mr_held *held, const struct mr_held_row *row, void *ctx);
+void mr_held_each(const struct mr_held *held, mr_held_fn fn, void *ctx);
+
 /* What can be checked: chains are found under their keys and lie in their panes, counts add up.
  * Slow; for tests. */
 bool mr_held_valid(const struct mr_held *held);
