@@ -80,12 +80,13 @@ static bool read_node(struct mr_topology *t, struct mr_arena *arena, const struc
 bool mr_topology_read(struct mr_topology *t, struct mr_arena *arena,
                       const struct mr_snapshot *snap) {
   memset(t, 0, sizeof *t);
-  t->data_dir = t->file = "";
+  t->data_dir = t->file = t->checkpoint_dir = "";
   const struct mr_value *plan =
       snap->plan ? mr_value_parse(arena, snap->plan, snap->plan_len) : NULL;
   const struct mr_value *nodes = mr_value_list(plan, "nodes");
   t->data_dir = mr_value_text(plan, "data_dir", "");
   t->file = mr_value_text(plan, "file", "");
+  t->checkpoint_dir = mr_value_text(plan, "checkpoint_dir", "");
   if (!nodes->cnt) return false;
   t->nodes = MR_NEW(arena, struct mr_topology_node, nodes->cnt);
   uint32_t *makers = MR_NEW(arena, uint32_t, snap->partition_cnt + 1), at = 0;

@@ -30,6 +30,7 @@ struct mr_topology_node {
 
 struct mr_topology {
   const char *data_dir, *file;    /* absolute; as given */
+  const char *checkpoint_dir;     /* absolute; "": it takes no checkpoints */
   struct mr_topology_node *nodes; /* in the order of the flow: inputs before their readers */
   uint32_t node_cnt;
   const uint32_t *makers; /* by partition: the node whose rows it is */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "control/control_private.h"
+#include "worker/checkpoint.h"
 
 #define STACK_SZ        (64u << 10)
 #define CLIENT_STACK_SZ (8u << 20) /* addresses: the parser of expressions recurses */
@@ -24,6 +25,8 @@
 #define LOOK_MS         200  /* who waits for the end looks whether the client is still there */
 #define GONE_MS         1000 /* for a client to hang up after its answer, */
 #define BUSY_MS         50   /* and after it was told that all are busy */
+#define EXIT_FAILED     1
+#define EXIT_CONFIG     78
 #define EXIT_USAGE      64
 #define EXIT_BUSY       69
 
@@ -119,8 +122,45 @@ static void answer_drain(struct mr_client *client, const struct mr_value *reques
     mr_client_say(client, "{\"ok\":true,\"exit\":0}");
 }
 
+#define SNAPSHOT_LOOK_MS 5
+
+/* Answers when a checkpoint that began after the request is durable. */
+static void answer_snapshot(struct mr_client *client, const struct mr_value *request) {
+  struct mr_control *control = client->control;
+  struct mr_run *run = control->conf.run;
+  struct mr_checkpoint_info info = {0};
+  (void)request;
+  uint64_t ticket = mr_run_checkpoint_ask(run);
+  if (!ticket) {
+    mr_client_refuse(client, EXIT_CONFIG,
+                     "the graph takes no checkpoints: it has no "
+                     "runtime.checkpoint");
+    return;
+  }
+  int rc = MR_ERR_AGAIN;
+  bool gone = false;
+  pthread_mutex_lock(&control->lock);
+  while (!gone && !control->ended && (rc = mr_run_checkpoint_answer(run, ticket)) == MR_ERR_AGAIN) {
+    wait_for_change(control, SNAPSHOT_LOOK_MS);
+    if (!control->ended) gone = mr_client_gone(client);
+  }
+  pthread_mutex_unlock(&control->lock);
+  if (gone) return;
+  if (rc == MR_ERR_AGAIN) {
+    mr_client_refuse(client, EXIT_FAILED, "the graph has ended meanwhile");
+    return;
+  }
+  if (rc) {
+    mr_client_refuse(client, EXIT_FAILED, "the checkpoint failed; the graph's log says why");
+    return;
+  }
+  mr_run_checkpoint_info(run, &info);
+  mr_client_say(client, "{\"ok\":true,\"checkpoint\":%llu}", (unsigned long long)info.durable);
+}
+
 static const struct mr_verb verbs[] = {{"ping", answer_ping},
                                        {"drain", answer_drain},
+                                       {"snapshot", answer_snapshot},
                                        {"tap", mr_control_tap},
                                        {"replay", mr_control_replay}};
 

@@ -21,13 +21,13 @@ static void put_us(struct mr_lines *out, const char *name, int64_t us) {
   mr_lines_add(out, ",\"%s\":%" PRId64, name, us);
 }
 
-static void put_path(struct mr_lines *out, const char *path) {
+static void put_path(struct mr_lines *out, const char *name, const char *path) {
   char dir[PATH_MAX];
   while (path[0] == '.' && path[1] == '/') path += 2;
   const char *whole = path;
   if (path[0] != '/' && getcwd(dir, sizeof dir))
     whole = mr_arena_printf(out->arena, "%s/%s", dir, path);
-  put_text(out, "data_dir", whole);
+  put_text(out, name, whole);
 }
 
 static void put_inputs(struct mr_lines *out, const struct mr_plan *plan,
@@ -120,7 +120,8 @@ const char *mr_plan_json(const struct mr_plan *plan, struct mr_arena *arena) {
   mr_lines_add(&out, "{\"graph\":");
   mr_lines_json(&out, plan->graph);
   put_text(&out, "file", plan->file ? plan->file : "");
-  put_path(&out, plan->runtime.data_dir);
+  put_path(&out, "data_dir", plan->runtime.data_dir);
+  if (plan->runtime.checkpoint.dir) put_path(&out, "checkpoint_dir", plan->runtime.checkpoint.dir);
   mr_lines_add(&out, ",\"clock\":\"%s\",\"workers\":%u,\"drain_timeout_ns\":%" PRId64,
                plan->runtime.virtual_clock ? "virtual" : "wall", plan->worker_cnt,
                plan->runtime.drain_timeout_ns);

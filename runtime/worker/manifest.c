@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "graph/diag.h"
 #include "graph/tree.h"
+#include "state/save.h"
 #include "topic/crc32c.h"
 
 #define DIGITS       12u
@@ -214,9 +215,10 @@ int mr_manifest_read_state(struct mr_io *io, struct mr_arena *arena, const char 
   return MR_OK;
 }
 
-struct mr_load mr_manifest_record(const struct mr_manifest *m, const uint8_t *state, uint32_t i) {
+void mr_manifest_record(const struct mr_manifest *m, const uint8_t *state, uint32_t i,
+                        struct mr_load *record) {
   const uint8_t *p = state + m->entries[i].offset;
-  return (struct mr_load){p, p + m->entries[i].length};
+  *record = (struct mr_load){p, p + m->entries[i].length};
 }
 
 /* ---- writing ---- */

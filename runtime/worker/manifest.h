@@ -7,10 +7,15 @@
  * writes and restores them, and for tools that look at them. All of it waits for the disk: control
  * plane, or a thread of the I/O layer. */
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "base/arena.h"
 #include "base/error.h"
 #include "io/io.h"
-#include "state/save.h"
+
+struct mr_load; /* state/save.h */
 
 #define MR_MANIFEST_VERSION 1
 #define MR_STATE_MAGIC      "MRSTATE1" /* and 8 zeros: the first 16 bytes of NUMBER.state */
@@ -46,8 +51,8 @@ int mr_manifest_read_state(struct mr_io *io, struct mr_arena *arena, const char 
                            const struct mr_manifest *manifest, const uint8_t **state,
                            struct mr_error *err);
 /* The record of entry i of the state read. */
-struct mr_load mr_manifest_record(const struct mr_manifest *manifest, const uint8_t *state,
-                                  uint32_t i);
+void mr_manifest_record(const struct mr_manifest *manifest, const uint8_t *state, uint32_t i,
+                        struct mr_load *record);
 
 /* ---- writing ---- */
 

@@ -189,7 +189,7 @@ static int restore_instance(struct mr_instance *inst, struct mr_error *err) {
   int32_t i = entry_of(c->from, inst);
   struct mr_load group, record;
   if (i < 0) return MR_OK; /* it is new */
-  record = mr_manifest_record(c->from, c->state_bytes, (uint32_t)i);
+  mr_manifest_record(c->from, c->state_bytes, (uint32_t)i, &record);
   if (mr_load_group(&record, "time", &group)) restore_time(inst, &group);
   if (!inst->op->restore || !c->from->entries[i].shape) return MR_OK;
   if (!mr_load_group(&record, "state", &group))

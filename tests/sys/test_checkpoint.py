@@ -9,6 +9,7 @@ import os
 import random
 import signal
 
+import checkpoint_format
 import millrace
 
 SEED = int(os.environ.get("MILLRACE_TEST_SEED", "11"))
@@ -246,6 +247,75 @@ class Ends(Case):
         self.assertEqual(child.wait(30), 0)
         for end in (".manifest", ".state"):
             self.assertEqual(len(list((self.dir / "cp").glob("*" + end))), 3)
+
+
+class Looks(Case):
+    """What stands in a checkpoint, by a reader of its own and by the program."""
+
+    def setUp(self):
+        super().setUp()
+        self.write("in1.ndjson", make_lines(random.Random(SEED), 1000))
+        self.write("g.yaml", (GRAPH % {"workers": 1, "speed": "20x", "more": ""})
+                   .replace("20ms", "30s"))
+
+    def started(self):
+        child = self.start("run", "g.yaml", "--quiet")
+        self.wait_for("the first checkpoint", lambda: self.newest() != "" or
+                      child.poll() is not None)
+        return child
+
+    def test_a_reader_finds_the_rows_that_windows_hold(self):
+        child = self.started()
+        self.wait_for("rows", lambda: self.millrace("stat", "g", "--json").out.count("rows_in") and
+                      json.loads(self.millrace("stat", "g", "--json").out)["nodes"][0]["rows_in"]
+                      > 200)
+        result = self.millrace("snapshot", "g")
+        self.assertEqual(result.code, 0, result.err)
+        number = int(result.out.split()[1])
+        manifest = checkpoint_format.read(self.dir / "cp", number)
+        records = {i["node"]: i["record"]["state"] for i in manifest["instances"]}
+        taken = records["in"]["line"] - 1
+        lines = (self.dir / "in1.ndjson").read_text().splitlines()[:taken]
+        good = [json.loads(line) for line in lines if line[0] == "{"]
+        held = collections.Counter()
+        for row in records["w"]["rows"]:
+            self.assertEqual(row["a1.lo"], sum(row["a2.values"]))
+            self.assertEqual(len(row["a2.values"]), row["a0.count"])
+            for n in row["a2.values"]:
+                held[n, row["city"], row["kind"]] += 1
+        have = collections.Counter((r["n"], r["city"], r["kind"]) for r in good)
+        self.assertLessEqual(held, have)  # the others' windows have closed, or they were late
+        self.assertGreater(sum(held.values()), 20)
+        shown = self.millrace("state", "get", "g", "w", "--checkpoint", number).lines()
+        self.assertEqual(sum(r.get("rows") == "state.rows" for r in shown),
+                         len(records["w"]["rows"]))
+        self.assertEqual(self.millrace("plan", "g", "g.yaml").code, 0)
+        child.kill()
+
+    def test_the_verbs_say_what_is_there_and_what_would_be_lost(self):
+        child = self.started()
+        self.assertEqual(self.millrace("snapshot", "g").code, 0)
+        listed = self.millrace("state", "ls", "cp", "--json").lines()
+        self.assertEqual([r["checkpoint"] for r in listed], [2, 1])
+        self.assertIn("w ", self.millrace("state", "ls", "g").out)
+        self.assertEqual(self.millrace("state", "diff", "g.yaml", 1, 1).code, 0)
+        changed = self.millrace("state", "diff", "g.yaml", 1, 2)
+        self.assertEqual(changed.code, 1, changed.err)
+        text = (self.dir / "g.yaml").read_text()
+        self.write("new.yaml", text.replace("tumbling: 5s", "tumbling: 6s")
+                   .replace("  h: {", "  j: {").replace("from: h", "from: j"))
+        result = self.millrace("plan", "g", "new.yaml")
+        self.assertEqual(result.code, 1, result.err)
+        verdicts = dict(reversed(line.split()[:2]) for line in result.out.splitlines())
+        self.assertEqual((verdicts["in"], verdicts["w"], verdicts["j"], verdicts["h"]),
+                         ("kept", "reset", "new", "gone"))
+        self.assertEqual(self.millrace("plan", "g.yaml", "new.yaml").code, 1)
+        child.kill()
+        child.wait()
+        result = self.millrace("run", "new.yaml", "--quiet")
+        self.assertEqual(result.code, 78, result.err)
+        self.assertIn("h (window) is gone", result.err)
+        self.assertEqual(self.millrace("snapshot", "g").code, 69)
 
 
 if __name__ == "__main__":

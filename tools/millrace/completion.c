@@ -68,7 +68,7 @@ static void print_bash(void) {
         "    else\n"
         "      COMPREPLY=($(compgen -W \"$(_millrace_graphs)\" -- \"$cur\"))\n"
         "    fi ;;\n"
-        "  stat | top | lag | metrics | drain | mem)\n"
+        "  stat | top | lag | metrics | drain | snapshot | mem)\n"
         "    COMPREPLY=($(compgen -W \"$(_millrace_graphs)\" -- \"$cur\")) ;;\n"
         "  help) COMPREPLY=($(compgen -W \"",
         stdout);
@@ -116,7 +116,7 @@ static void print_zsh(void) {
         "  why|tap|lat)\n"
         "    if (( CURRENT > 3 )); then compadd -- $(_millrace_nodes $words[3]); else compadd -- "
         "$(_millrace_graphs); fi ;;\n"
-        "  stat|top|lag|metrics|drain|mem) compadd -- $(_millrace_graphs) ;;\n"
+        "  stat|top|lag|metrics|drain|snapshot|mem) compadd -- $(_millrace_graphs) ;;\n"
         "  esac\n"
         "  _files\n"
         "}\n"
@@ -149,7 +149,7 @@ static void print_fish(void) {
     each_flag(*cmd, put_fish_flag);
   }
   fputs("complete -c millrace -f -n '__fish_seen_subcommand_from stat top lat lag why tap metrics "
-        "drain mem' -a '(__millrace_graphs)'\n",
+        "drain snapshot mem' -a '(__millrace_graphs)'\n",
         stdout);
 }
 

@@ -4,6 +4,7 @@
 
 /* From command line to plan, shared by every verb that reads a graph file. */
 
+#include "args.h"
 #include "graph/plan.h"
 #include "worker/library.h"
 
@@ -35,17 +36,5 @@ int mr_load_flag(struct mr_load *load, const char *verb, const char *flag, const
  * write. */
 int mr_load_plan(struct mr_load *load, const char *file);
 void mr_load_free(struct mr_load *load);
-
-/* One command line argument at a time: "--flag value", "--flag=value" or a plain word. */
-struct mr_args {
-  int argc, at;
-  char **argv;
-  const char *flag;  /* "--set" or "-q", NULL: a plain word */
-  const char *value; /* of a flag written with '=', else NULL; a plain word itself */
-};
-/* False at the end. */
-bool mr_args_next(struct mr_args *args);
-/* The flag's value: behind '=' or the next argument; NULL with a message when there is none. */
-const char *mr_args_value(struct mr_args *args, const char *verb);
 
 #endif
