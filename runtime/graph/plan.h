@@ -195,7 +195,8 @@ char *mr_plan_print_layout(const struct mr_plan *plan, struct mr_arena *arena);
 
 /* For programs: the plan as one JSON object in the arena, as it lies in the stats segment, so that
  * tools know delays, edges and columns of a graph whose file is gone. Fields are only ever added:
- *   graph, file, data_dir (absolute), checkpoint_dir (absolute; where it takes them), clock, workers, drain_timeout_ns,
+ *   graph, file, data_dir (absolute), checkpoint_dir (absolute; where it takes them),
+ *   clock, workers, drain_timeout_ns,
  *   nodes[] {name, type, kind (source | step | sink), internal, owner, instances, on_error,
  *            from[] {node, output, port}, delay_us, allowed_lateness_us, every_us, idle_after_us,
  *            state_max, partitions[] (that reach its input), makes[] (that its rows are),

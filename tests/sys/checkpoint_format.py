@@ -93,7 +93,7 @@ def newest(folder):
 
 
 def read(folder, number=None):
-    """The manifest of a checkpoint, the newest without number; each of its instances has `record`."""
+    """The manifest of a checkpoint, without number the newest; instances have their `record`."""
     folder = pathlib.Path(folder)
     number = number or newest(folder)
     text = (folder / f"{number:012d}.manifest").read_bytes()

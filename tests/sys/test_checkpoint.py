@@ -255,7 +255,7 @@ class Looks(Case):
     def setUp(self):
         super().setUp()
         self.write("in1.ndjson", make_lines(random.Random(SEED), 1000))
-        self.write("g.yaml", (GRAPH % {"workers": 1, "speed": "20x", "more": ""})
+        self.write("g.yaml", (GRAPH % {"workers": 1, "speed": "2x", "more": ""})
                    .replace("20ms", "30s"))
 
     def started(self):
