@@ -109,7 +109,8 @@ void mr_keyed_values(struct mr_keyed *k, struct mr_op_ctx *ctx, const struct mr_
   rows.sel = k->sel;
   rows.sel_cnt = k->sel_cnt;
   if (!k->sel_cnt) return;
-  for (uint32_t c = 0; c < k->plan->folds.cnt; c++) fold_value(k, &rows, c);
+  for (uint32_t c = 0; c < k->plan->folds.cnt; c++)
+    if (!k->plan->folds.items[c].shares) fold_value(k, &rows, c);
   if (k->err_cnt == before) return;
   for (uint32_t w = 0; w < words; w++) k->sel[w] &= ~k->err[w];
   k->sel_cnt = mr_bitmap_count(k->sel, words);

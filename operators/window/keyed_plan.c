@@ -113,9 +113,41 @@ static int set_func(struct maker *m, uint32_t c, struct mr_fold *fold) {
   case MR_AGG_STDDEV_POP: fold->func = MR_FOLD_STDDEV_POP; break;
   case MR_AGG_VARIANCE: fold->func = MR_FOLD_VARIANCE; break;
   case MR_AGG_VAR_POP: fold->func = MR_FOLD_VAR_POP; break;
+  case MR_AGG_PERCENTILE: fold->func = MR_FOLD_PERCENTILE; break;
+  case MR_AGG_PERCENTILE_DISC: fold->func = MR_FOLD_PERCENTILE_DISC; break;
+  case MR_AGG_PERCENTILE_APPROX: fold->func = MR_FOLD_QUANTILE; break;
+  case MR_AGG_APPROX_TOP_K: fold->func = MR_FOLD_TOP; break;
+  case MR_AGG_MODE: fold->func = MR_FOLD_MODE; break;
   default: return not_yet(m, c, mr_agg_name(call->func));
   }
   return MR_OK;
+}
+
+#define SKETCH_BITS     10u /* three decimal digits, as HdrHistogram is mostly used */
+#define SKETCH_BITS_MAX 20u
+
+/* Percentiles and the like: their constants, and the state of an earlier one over the same values.
+ */
+static void set_ranks(struct maker *m, uint32_t c, struct mr_fold *fold) {
+  const struct mr_agg_call *call = &m->calls.calls[c];
+  if (fold->func < MR_FOLD_PERCENTILE) return;
+  fold->ps = call->ps;
+  fold->p_cnt = call->p_cnt;
+  fold->k = (uint32_t)call->k;
+  fold->bits = SKETCH_BITS;
+  if (call->accuracy) /* 2^-(bits + 1) <= 1 / accuracy */
+    for (fold->bits = 1; fold->bits < SKETCH_BITS_MAX && INT64_C(2) << fold->bits < call->accuracy;)
+      fold->bits++;
+  for (uint32_t i = 0; i < c; i++) {
+    const struct mr_fold *other = &m->plan->folds.items[i];
+    if (other->func < MR_FOLD_PERCENTILE || other->shares ||
+        !mr_agg_same_input(call, &m->calls.calls[i]))
+      continue;
+    bool sketch = fold->func == MR_FOLD_QUANTILE, also = other->func == MR_FOLD_QUANTILE;
+    if (sketch != also || (sketch && fold->bits != other->bits)) continue;
+    fold->shares = i + 1;
+    return;
+  }
 }
 
 static void keep_expr(struct maker *m, const struct mr_expr *e) {
@@ -130,6 +162,7 @@ static int make_call(struct maker *m, uint32_t c) {
   struct mr_keyed_call *out = &m->plan->calls[c];
   struct mr_expr_scope scope = {.schema = p->in, .name = p->node->name};
   if (set_func(m, c, fold)) return MR_ERR_CONF;
+  set_ranks(m, c, fold);
   if (call->arg) {
     out->arg = mr_op_compile(p, text, call->arg, &scope);
     if (!out->arg) return MR_ERR_CONF;

@@ -69,7 +69,11 @@ static enum mr_type type_of_call(const struct ast_node *n) {
   case MR_AGG_STDDEV:
   case MR_AGG_STDDEV_POP:
   case MR_AGG_VARIANCE:
-  case MR_AGG_VAR_POP: return MR_TYPE_DOUBLE;
+  case MR_AGG_VAR_POP:
+  case MR_AGG_PERCENTILE:
+  case MR_AGG_PERCENTILE_DISC:
+  case MR_AGG_PERCENTILE_APPROX: return MR_TYPE_DOUBLE;
+  case MR_AGG_APPROX_TOP_K:
   case MR_AGG_COLLECT_LIST:
   case MR_AGG_COLLECT_SET: return MR_TYPE_LIST;
   default: return MR_TYPE_NONE;
@@ -155,7 +159,8 @@ static void visit_call(const struct walk *w, const struct ast_node *n, enum mr_t
   const char *letters = function_letters(n->name, n->arg_cnt, &result);
   size_t cnt = letters ? strlen(letters) : 0;
   int agg = ast_agg_func(n->name);
-  bool number = agg == MR_AGG_SUM || agg == MR_AGG_AVG || agg >= MR_AGG_STDDEV;
+  bool number = agg == MR_AGG_SUM || agg == MR_AGG_AVG ||
+                (agg >= MR_AGG_STDDEV && agg != MR_AGG_APPROX_TOP_K && agg != MR_AGG_MODE);
   enum mr_type same = result == 'a' ? want : MR_TYPE_NONE; /* of all arguments with letter a */
   if (cnt && same == MR_TYPE_NONE) same = type_of_alike(n, letters, cnt);
   for (uint32_t i = 0; i < n->arg_cnt; i++) {

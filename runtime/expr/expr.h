@@ -129,16 +129,30 @@ enum mr_agg_func {
   MR_AGG_STDDEV_POP,
   MR_AGG_VARIANCE,
   MR_AGG_VAR_POP,
+  MR_AGG_PERCENTILE,        /* between the two values next to the rank */
+  MR_AGG_PERCENTILE_DISC,   /* one of the values */
+  MR_AGG_PERCENTILE_APPROX, /* from a sketch */
+  MR_AGG_APPROX_TOP_K,      /* the most frequent values; exact */
+  MR_AGG_MODE,
+  MR_AGG_HDR, /* a struct of count, min, mean, percentiles and max: never a call of its own */
   MR_AGG_CNT
 };
 
+#define MR_AGG_PS_MAX    16u
+#define MR_AGG_TOP_K_MAX 100
+
 struct mr_agg_call {
   enum mr_agg_func func;
-  bool distinct;         /* count(DISTINCT x) */
-  struct mr_ast *arg;    /* NULL: count(*) */
-  struct mr_ast *filter; /* FILTER (WHERE ...), or NULL */
-  uint32_t off, len;     /* of the call, in the text of its expression */
-  char name[8];          /* "$0": the column that stands for it in the outer expression */
+  bool distinct;            /* count(DISTINCT x) */
+  struct mr_ast *arg;       /* NULL: count(*) */
+  struct mr_ast *filter;    /* FILTER (WHERE ...), or NULL */
+  double ps[MR_AGG_PS_MAX]; /* percentiles: shares of the rows, 0..1, p_cnt of them */
+  uint32_t p_cnt;
+  bool p_list;       /* they were a list: so is the result */
+  int64_t k;         /* approx_top_k */
+  int64_t accuracy;  /* percentile_approx; 0: not given */
+  uint32_t off, len; /* of the call, in the text of its expression */
+  char name[8];      /* "$0": the column that stands for it in the outer expression */
 };
 
 struct mr_agg_list { /* zeroed: empty */
@@ -158,6 +172,9 @@ bool mr_ast_aggregates(struct mr_arena *arena, struct mr_ast *ast, struct mr_agg
  */
 bool mr_expr_agg_type(const struct mr_agg_call *call, const struct mr_field *arg,
                       struct mr_field *out, struct mr_expr_errors *errors);
+
+/* Whether two calls see the same values: equal arguments, filters and DISTINCT. */
+bool mr_agg_same_input(const struct mr_agg_call *a, const struct mr_agg_call *b);
 
 /* "collect_list". */
 const char *mr_agg_name(enum mr_agg_func func);

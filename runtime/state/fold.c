@@ -46,6 +46,11 @@ static uint32_t state_sz(const struct mr_fold *f) {
   case MR_FOLD_STDDEV_POP:
   case MR_FOLD_VARIANCE:
   case MR_FOLD_VAR_POP: return sizeof(struct mr_fold_spread);
+  case MR_FOLD_PERCENTILE:
+  case MR_FOLD_PERCENTILE_DISC:
+  case MR_FOLD_QUANTILE:
+  case MR_FOLD_TOP:
+  case MR_FOLD_MODE: return sizeof(struct mr_fold_chain);
   default: return mr_fold_is_small(f) ? MR_FOLD_CODES_WORDS * 8 : sizeof(struct mr_fold_chain);
   }
 }
@@ -93,13 +98,14 @@ void mr_folds_init(struct mr_folds *folds, struct mr_arena *arena, uint32_t befo
     if (f->has_arg && f->arg.codes && ordered) rank_codes(f, arena);
     bool chain = f->func >= MR_FOLD_SET && f->func <= MR_FOLD_HLL && !mr_fold_is_small(f);
     bool text = f->phys == MR_PHYS_STR && f->func >= MR_FOLD_MIN && f->func <= MR_FOLD_LAST;
-    folds->grows |= f->func == MR_FOLD_LIST || chain || text;
+    folds->grows |= f->func == MR_FOLD_LIST || chain || text || mr_fold_is_counted(f);
     f->ordered = folds->merges && f->func == MR_FOLD_LIST;
   }
   uint32_t off = folds->bits_off + (folds->bit_cnt + 63) / 64 * 8;
   for (uint32_t i = 0; i < folds->cnt; i++) {
-    folds->items[i].off = off;
-    off += state_sz(&folds->items[i]);
+    struct mr_fold *f = &folds->items[i];
+    f->off = f->shares ? folds->items[f->shares - 1].off : off;
+    if (!f->shares) off += state_sz(f);
   }
   folds->row_sz = off;
   find_fused(folds);
@@ -323,6 +329,25 @@ static void add_sets(const struct adder *a) {
   }
 }
 
+/* Values with their counts. */
+static void add_counted(const struct adder *a) {
+  struct mr_fold_place place = place_of(a);
+  bool buckets = a->f->func == MR_FOLD_QUANTILE;
+  const double *d = a->in->data;
+  for (uint32_t i = 0; i < a->cnt; i++) {
+    uint32_t row = a->rows[i];
+    union mr_fold_value v = {.s = {0}};
+    if (buckets)
+      v.i = mr_fold_bucket(a->f, a->f->is_double ? d[row] : (double)int_of(a->f, a->in, row));
+    else
+      v = value_of(a, row);
+    uint32_t owner = mr_store_ref(&a->space->store, a->state[i]);
+    if (mr_fold_set_count(&place, AT(i, struct mr_fold_chain), owner, &v, 1)) continue;
+    a->space->full = true;
+    return;
+  }
+}
+
 /* ---- sketches ---- */
 
 static void hash_values(const struct adder *a, uint64_t *hashes) {
@@ -411,6 +436,11 @@ static void add_fold(const struct adder *a) {
   case MR_FOLD_STDDEV_POP:
   case MR_FOLD_VARIANCE:
   case MR_FOLD_VAR_POP: add_spreads(a); break;
+  case MR_FOLD_PERCENTILE:
+  case MR_FOLD_PERCENTILE_DISC:
+  case MR_FOLD_QUANTILE:
+  case MR_FOLD_TOP:
+  case MR_FOLD_MODE: add_counted(a); break;
   default: add_sets(a); break;
   }
   note_values(a);
@@ -508,6 +538,7 @@ void mr_folds_add(struct mr_space *space, struct mr_table *table, const struct m
                       .rows = rows,
                       .state = state,
                       .cnt = cnt};
+    if (a.f->shares) continue;
     if (in->pass || in->valid) {
       a.cnt = narrow(in, rows, state, cnt, some_rows, some_state);
       a.rows = some_rows;

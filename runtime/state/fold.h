@@ -16,6 +16,7 @@
  *   collect_set, distinct 16, 32   a chain of members, in order of arrival; of codes and bools a
  * bitmap
  *   approx_count_distinct      8   a sketch (hll.h)
+ *   percentiles, top, mode    16   a chain of values with counts; percentile_approx: of buckets
  *   stddev, variance          24   rows, mean, sum of squared distances from it (Welford 1962)
  *
  * sum, avg, min, max, first and last of no value are NULL: a bit of the row says so where that can
@@ -44,8 +45,16 @@ enum mr_fold_func {
   MR_FOLD_STDDEV,   /* of numbers, these four; the first and third over n - 1, NULL of one row */
   MR_FOLD_STDDEV_POP,
   MR_FOLD_VARIANCE,
-  MR_FOLD_VAR_POP
+  MR_FOLD_VAR_POP,
+  /* of values with their counts; from here on all share that layout */
+  MR_FOLD_PERCENTILE,      /* of numbers, between the two values next to the rank */
+  MR_FOLD_PERCENTILE_DISC, /* of numbers, one of the values */
+  MR_FOLD_QUANTILE,        /* of numbers, by buckets (fold_rank.c) */
+  MR_FOLD_TOP,             /* the k values that came most often */
+  MR_FOLD_MODE             /* the one */
 };
+
+#define MR_FOLD_PS_MAX 16u /* percentiles of one call */
 
 struct mr_fold {
   enum mr_fold_func func;
@@ -53,6 +62,10 @@ struct mr_fold {
   bool maybe_null;     /* the argument may be NULL, or rows may be filtered out */
   struct mr_field arg; /* of the argument; name unused */
   struct mr_field out; /* of the result */
+  const double *ps;    /* percentiles: shares of the rows, p_cnt of them; a list out: all of them */
+  uint32_t p_cnt, k;   /* k: of MR_FOLD_TOP */
+  uint32_t bits;       /* MR_FOLD_QUANTILE: of a number's mantissa that tell buckets apart */
+  uint32_t shares;     /* index + 1 of a fold before it that has the state; 0: its own */
   /* set by mr_folds_init */
   enum mr_phys phys;
   bool is_double;

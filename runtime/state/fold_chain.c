@@ -242,24 +242,35 @@ static bool is_member(const struct mr_fold_place *p, uint32_t ref, uint32_t owne
   return m->owner == owner && m->fold == p->idx && same_value(p, &m->value, v);
 }
 
-static bool has_member(const struct mr_fold_place *p, uint32_t tag, uint32_t owner,
-                       const union mr_fold_value *v) {
-  if (!p->table->members.cnt) return false;
+static struct mr_fold_member *find_member(const struct mr_fold_place *p, uint32_t tag,
+                                          uint32_t owner, const union mr_fold_value *v) {
+  if (!p->table->members.cnt) return NULL;
   struct mr_index_look look = mr_index_look(&p->space->store, &p->table->members);
   uint32_t ref;
   MR_INDEX_EACH(&look, tag, ref, is_member(p, ref, owner, v));
-  return ref != 0;
+  return ref ? member_at(p, ref) : NULL;
 }
 
-bool mr_fold_set_add(const struct mr_fold_place *p, struct mr_fold_chain *c, uint32_t owner,
-                     const union mr_fold_value *v) {
+static void add_cnt(struct mr_fold_member *m, uint64_t cnt) {
+  cnt += mr_fold_member_cnt(m);
+  m->cnt_lo = (uint32_t)cnt;
+  m->cnt_hi = (uint16_t)(cnt >> 32);
+}
+
+bool mr_fold_set_count(const struct mr_fold_place *p, struct mr_fold_chain *c, uint32_t owner,
+                       const union mr_fold_value *v, uint64_t cnt) {
   struct mr_store *store = &p->space->store;
   uint32_t tag = member_tag(p, owner, v);
-  if (has_member(p, tag, owner, v)) return true;
+  struct mr_fold_member *m = find_member(p, tag, owner, v);
+  if (m) {
+    add_cnt(m, cnt);
+    return true;
+  }
   uint32_t ref = mr_slots_take(store, &p->table->slots, sizeof(struct mr_fold_member));
   if (!ref) return false;
-  struct mr_fold_member *m = member_at(p, ref);
-  *m = (struct mr_fold_member){.owner = owner, .fold = p->idx, .value = *v};
+  m = member_at(p, ref);
+  *m = (struct mr_fold_member){.owner = owner, .fold = (uint16_t)p->idx, .value = *v};
+  add_cnt(m, cnt);
   if (p->f->phys == MR_PHYS_STR &&
       !mr_slots_str(store, &p->table->slots, p->space->base, &v->s, &m->value.s))
     return false;
@@ -273,11 +284,16 @@ bool mr_fold_set_add(const struct mr_fold_place *p, struct mr_fold_chain *c, uin
   return true;
 }
 
+bool mr_fold_set_add(const struct mr_fold_place *p, struct mr_fold_chain *c, uint32_t owner,
+                     const union mr_fold_value *v) {
+  return mr_fold_set_count(p, c, owner, v, 1);
+}
+
 bool mr_fold_set_merge(const struct mr_fold_place *p, struct mr_fold_chain *to, uint32_t owner,
                        const struct mr_fold_chain *from) {
   for (uint32_t ref = from->first; ref; ref = member_at(p, ref)->next) {
-    union mr_fold_value v = member_at(p, ref)->value; /* its slot may move */
-    if (!mr_fold_set_add(p, to, owner, &v)) return false;
+    const struct mr_fold_member *m = member_at(p, ref);
+    if (!mr_fold_set_count(p, to, owner, &m->value, mr_fold_member_cnt(m))) return false;
   }
   return true;
 }

@@ -159,7 +159,12 @@ static void merge_fold(const struct merger *m) {
   case MR_FOLD_LAST: merge_picks(m); break;
   case MR_FOLD_LIST: merge_lists(m); break;
   case MR_FOLD_SET:
-  case MR_FOLD_DISTINCT: merge_sets(m); break;
+  case MR_FOLD_DISTINCT:
+  case MR_FOLD_PERCENTILE:
+  case MR_FOLD_PERCENTILE_DISC:
+  case MR_FOLD_QUANTILE:
+  case MR_FOLD_TOP:
+  case MR_FOLD_MODE: merge_sets(m); break;
   case MR_FOLD_HLL: merge_sketches(m); break;
   case MR_FOLD_STDDEV:
   case MR_FOLD_STDDEV_POP:
@@ -175,7 +180,7 @@ void mr_folds_merge(struct mr_space *space, struct mr_table *table, struct mr_ro
   MR_ASSERT(folds->merges);
   for (uint32_t k = 0; k < folds->cnt; k++) {
     struct merger m = {space, table, &folds->items[k], k, to, from, cnt, by_time};
-    merge_fold(&m);
+    if (!m.f->shares) merge_fold(&m);
   }
 }
 
@@ -216,6 +221,7 @@ void mr_folds_release(struct mr_space *space, struct mr_table *table, struct mr_
     struct mr_fold_place place = {space, table, f, k};
     void *at = mr_fold_at(f, row);
     bool text = f->phys == MR_PHYS_STR;
+    if (f->shares) continue;
     switch (f->func) {
     case MR_FOLD_MIN:
     case MR_FOLD_MAX:
@@ -228,6 +234,11 @@ void mr_folds_release(struct mr_space *space, struct mr_table *table, struct mr_
     case MR_FOLD_LIST: mr_fold_list_drop(&place, at); break;
     case MR_FOLD_SET:
     case MR_FOLD_DISTINCT:
+    case MR_FOLD_PERCENTILE:
+    case MR_FOLD_PERCENTILE_DISC:
+    case MR_FOLD_QUANTILE:
+    case MR_FOLD_TOP:
+    case MR_FOLD_MODE:
       if (!mr_fold_is_bitmap(f)) mr_fold_set_drop(&place, at, mr_store_ref(&space->store, row));
       break;
     case MR_FOLD_HLL: mr_hll_drop(&space->store, &table->slots, at); break;

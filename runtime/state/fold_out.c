@@ -206,6 +206,65 @@ static bool read_list(const struct reader *r, uint32_t i) {
                                     : copy_set(r, i, to);
 }
 
+/* ---- ranks ---- */
+
+/* Room for a list of cnt elements; NULL: the heap is full. */
+static uint8_t *new_list(const struct reader *r, uint32_t i, uint32_t cnt, uint32_t elem) {
+  struct mr_list *list = (struct mr_list *)r->out->data + i;
+  *list = (struct mr_list){0};
+  uint8_t *to = mr_batch_heap(r->out->pool, r->out->batch, cnt * elem);
+  if (!to) return NULL;
+  list->cnt = cnt;
+  list->off = mr_region_off(r->out->pool->region, to);
+  return to;
+}
+
+/* False: the heap is full. */
+static bool read_percentiles(const struct reader *r, uint32_t i) {
+  const struct mr_fold_chain *c = AT(i, struct mr_fold_chain);
+  uint64_t cnt = mr_fold_rank_cnt(r->space, c);
+  bool list = r->f->out.type == MR_TYPE_LIST;
+  int64_t values[MR_FOLD_PS_MAX] = {0};
+  for (uint32_t k = 0; cnt && k < r->f->p_cnt; k++)
+    values[k] = mr_fold_percentile(r->space, r->f, c, cnt, r->f->ps[k]);
+  if (!cnt) set_null(r, i);
+  if (!list) {
+    memcpy((int64_t *)r->out->data + i, values, sizeof values[0]);
+    return true;
+  }
+  if (!cnt) {
+    ((struct mr_list *)r->out->data)[i] = (struct mr_list){0};
+    return true;
+  }
+  uint8_t *to = new_list(r, i, r->f->p_cnt, sizeof values[0]);
+  if (to) memcpy(to, values, r->f->p_cnt * sizeof values[0]);
+  return to != NULL;
+}
+
+static bool read_top(const struct reader *r, uint32_t i) {
+  const struct mr_fold_member *members[MR_FOLD_TOP_MAX];
+  uint32_t n = mr_fold_top(r->space, r->f, AT(i, struct mr_fold_chain), r->f->k, members);
+  uint32_t elem = mr_fold_elem_sz(r->f);
+  ((struct mr_list *)r->out->data)[i] = (struct mr_list){0};
+  if (!n) return true;
+  uint8_t *to = new_list(r, i, n, elem);
+  if (!to) return false;
+  for (uint32_t k = 0; k < n; k++, to += elem)
+    if (!copy_elem(r, &members[k]->value, to, elem)) return false;
+  return true;
+}
+
+static void read_modes(const struct reader *r) {
+  static const union mr_fold_value none = {.s = {0}};
+  if (r->f->phys == MR_PHYS_BIT) memset(r->out->data, 0, MR_BATCH_ROWS / 8);
+  for (uint32_t i = 0; i < r->cnt; i++) {
+    const struct mr_fold_member *most;
+    uint32_t n = mr_fold_top(r->space, r->f, AT(i, struct mr_fold_chain), 1, &most);
+    put_value(r, i, n ? &most->value : &none);
+    if (!n) set_null(r, i);
+  }
+}
+
 /* ---- a column ---- */
 
 uint32_t mr_fold_column(const struct mr_space *space, const struct mr_fold *fold,
@@ -237,6 +296,17 @@ uint32_t mr_fold_column(const struct mr_space *space, const struct mr_fold *fold
     for (uint32_t i = 0; i < cnt; i++)
       ((uint64_t *)out->data)[i] = mr_hll_estimate(&space->store, AT(i, struct mr_hll));
     break;
+  case MR_FOLD_PERCENTILE:
+  case MR_FOLD_PERCENTILE_DISC:
+  case MR_FOLD_QUANTILE:
+    for (uint32_t i = 0; i < cnt; i++)
+      if (!read_percentiles(r, i)) return i;
+    break;
+  case MR_FOLD_TOP:
+    for (uint32_t i = 0; i < cnt; i++)
+      if (!read_top(r, i)) return i;
+    break;
+  case MR_FOLD_MODE: read_modes(r); break;
   case MR_FOLD_LIST:
   case MR_FOLD_SET:
     for (uint32_t i = 0; i < cnt; i++)

@@ -49,9 +49,10 @@ struct mr_fold_chain {  /* collect_list; collect_set and distinct of 8- and 16-b
 struct mr_fold_piece { /* of a list; the elements follow */
   uint32_t next, cnt, cap, sz;
 };
-struct mr_fold_member { /* of a set */
-  uint32_t next, owner; /* row */
-  uint32_t fold, zero;
+struct mr_fold_member {  /* of a set */
+  uint32_t next, owner;  /* row */
+  uint16_t fold, cnt_hi; /* how often it came, where that counts: 48 bits */
+  uint32_t cnt_lo;
   union mr_fold_value value;
 };
 #define MR_FOLD_CODES_WORDS 4u /* a set of codes: one bit each */
@@ -61,6 +62,13 @@ static inline void *mr_fold_at(const struct mr_fold *f, struct mr_row *row) {
 }
 static inline uint64_t *mr_fold_bits(const struct mr_folds *folds, struct mr_row *row) {
   return (uint64_t *)(void *)((uint8_t *)row + folds->bits_off);
+}
+static inline uint64_t mr_fold_member_cnt(const struct mr_fold_member *m) {
+  return (uint64_t)m->cnt_hi << 32 | m->cnt_lo;
+}
+/* Whether the fold keeps values with their counts. */
+static inline bool mr_fold_is_counted(const struct mr_fold *f) {
+  return f->func >= MR_FOLD_PERCENTILE;
 }
 static inline bool mr_fold_is_small(const struct mr_fold *f) {
   return f->phys == MR_PHYS_CODE || f->phys == MR_PHYS_BIT;
@@ -126,6 +134,9 @@ bool mr_fold_list_add(const struct mr_fold_place *p, struct mr_fold_chain *c,
 /* v in its one form; owner: the row's reference. */
 bool mr_fold_set_add(const struct mr_fold_place *p, struct mr_fold_chain *c, uint32_t owner,
                      const union mr_fold_value *v);
+/* The same of a value that came cnt times. */
+bool mr_fold_set_count(const struct mr_fold_place *p, struct mr_fold_chain *c, uint32_t owner,
+                       const union mr_fold_value *v, uint64_t cnt);
 /* Adds what another row's list or set holds, which stays as it is (by_time: but for its
  * order). Lists: see mr_folds_merge. */
 bool mr_fold_list_merge(const struct mr_fold_place *p, struct mr_fold_chain *to,
@@ -136,6 +147,22 @@ bool mr_fold_list_settle(const struct mr_fold_place *p, struct mr_fold_chain *c)
 void mr_fold_list_drop(const struct mr_fold_place *p, struct mr_fold_chain *c);
 bool mr_fold_set_merge(const struct mr_fold_place *p, struct mr_fold_chain *to, uint32_t owner,
                        const struct mr_fold_chain *from);
+/* ---- fold_rank.c ---- */
+
+/* MR_FOLD_QUANTILE: the number of the bucket of a value. */
+int64_t mr_fold_bucket(const struct mr_fold *f, double v);
+/* How many values were counted. */
+uint64_t mr_fold_rank_cnt(const struct mr_space *space, const struct mr_fold_chain *c);
+/* Percentile p (0..1) of cnt > 0 values: a double's or an integer's bits, as the result has it. */
+int64_t mr_fold_percentile(const struct mr_space *space, const struct mr_fold *f,
+                           const struct mr_fold_chain *c, uint64_t cnt, double p);
+/* The k (at most MR_FOLD_TOP_MAX) values that came most often, first the most frequent, of equal
+ * ones the least; returns how many there are. */
+#define MR_FOLD_TOP_MAX 100u
+uint32_t mr_fold_top(const struct mr_space *space, const struct mr_fold *f,
+                     const struct mr_fold_chain *c, uint32_t k,
+                     const struct mr_fold_member **members);
+
 /* Gives the set's members back. */
 void mr_fold_set_drop(const struct mr_fold_place *p, struct mr_fold_chain *c, uint32_t owner);
 

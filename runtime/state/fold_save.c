@@ -18,6 +18,12 @@ uint32_t mr_fold_cols(const struct mr_fold *f, struct mr_save_col cols[MR_FOLD_C
   cols[n++] = (struct mr_save_col) {                                                               \
     NAME, TYPE                                                                                     \
   }
+  if (f->shares) return 0;
+  if (mr_fold_is_counted(f)) {
+    COL("values", f->func == MR_FOLD_QUANTILE ? ints : list);
+    COL("counts", ints);
+    return n;
+  }
   switch (f->func) {
   case MR_FOLD_COUNT: COL("count", MR_SAVE_INT); break;
   case MR_FOLD_SUM:
@@ -138,6 +144,23 @@ static void save_set(struct mr_save *to, const struct mr_space *space, const str
   }
 }
 
+static void save_counted(struct mr_save *to, const struct mr_space *space, const struct mr_fold *f,
+                         const struct mr_fold_chain *c) {
+  for (uint32_t part = 0; part < 2; part++) {
+    mr_save_put_list(to, c->cnt);
+    for (uint32_t ref = c->first; ref;) {
+      const struct mr_fold_member *m = mr_store_at(&space->store, ref);
+      if (part)
+        mr_save_put_int(to, (int64_t)mr_fold_member_cnt(m));
+      else if (f->func == MR_FOLD_QUANTILE)
+        mr_save_put_int(to, m->value.i);
+      else
+        put_value(to, space, f, &m->value);
+      ref = m->next;
+    }
+  }
+}
+
 static void save_sketch(struct mr_save *to, const struct mr_space *space, const struct mr_hll *h) {
   uint32_t sz = h->dense ? MR_HLL_REGISTERS : (uint32_t)sizeof(uint32_t) << h->cap_log2;
   mr_save_put_bytes(to, h->ref ? mr_store_at(&space->store, h->ref) : NULL, h->ref ? sz : 0);
@@ -169,6 +192,11 @@ void mr_fold_save(struct mr_save *to, const struct mr_space *space, const struct
                   struct mr_row *row) {
   struct mr_save_col cols[MR_FOLD_COLS_MAX];
   const void *at = mr_fold_at(f, row);
+  if (f->shares) return;
+  if (mr_fold_is_counted(f)) {
+    save_counted(to, space, f, at);
+    return;
+  }
   if (!has_value(space, f, row)) {
     for (uint32_t n = mr_fold_cols(f, cols); n; n--) mr_save_put_null(to);
     return;
@@ -287,6 +315,22 @@ static bool load_set(struct mr_table_loader *l, const struct mr_fold_place *at, 
   return true;
 }
 
+static bool load_counted(struct mr_table_loader *l, const struct mr_fold_place *at,
+                         struct mr_fold_chain *to, uint32_t owner, struct mr_load_value *v) {
+  struct mr_load_value one, cnt;
+  while (mr_load_element(&v[0], l->rows.p, &one)) {
+    union mr_fold_value value = {.s = {0}};
+    l->scratch_used = 0;
+    if (!mr_load_element(&v[1], l->rows.p, &cnt) || cnt.i < 1) return false;
+    if (at->f->func == MR_FOLD_QUANTILE)
+      value.i = one.i;
+    else if (!get_value(l, at->f, &one, &value))
+      return false;
+    if (!mr_fold_set_count(at, to, owner, &value, (uint64_t)cnt.i)) return no_room(l);
+  }
+  return true;
+}
+
 static bool load_sketch(struct mr_table_loader *l, struct mr_table *t, struct mr_hll *to,
                         const struct mr_load_value *v) {
   *to = (struct mr_hll){0};
@@ -335,10 +379,13 @@ bool mr_fold_load(struct mr_table_loader *l, struct mr_table *t, uint32_t idx, s
   const struct mr_fold *f = &l->space->folds->items[idx];
   const struct mr_fold_place place = {l->space, t, f, idx};
   void *at = mr_fold_at(f, row);
+  if (f->shares) return true;
   l->why = "a value is not as it must be";
   l->scratch_used = 0;
   if (!v[0].present) return true; /* as of a row that is new */
   if (f->bit != UINT32_MAX) mr_bit_set(mr_fold_bits(l->space->folds, row), f->bit);
+  if (mr_fold_is_counted(f))
+    return load_counted(l, &place, at, mr_store_ref(&l->space->store, row), v);
   switch (f->func) {
   case MR_FOLD_COUNT: *(int64_t *)at = v[0].i; return true;
   case MR_FOLD_SUM: {

@@ -12,6 +12,7 @@
  *   first, last               value, time, partition
  *   collect_list              values; where windows share slices also times, order, by_time
  *   collect_set, distinct     values
+ *   percentiles, top, mode    values (percentile_approx: numbers of buckets), counts
  *   approx_count_distinct     sketch: 512 registers, or the words of a set (hll.h)
  *   stddev, variance          count, mean, squares
  *

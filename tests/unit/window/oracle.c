@@ -34,6 +34,14 @@ static const struct column columns[] = {
     {"ns", "collect_list(name)"},
     {"set", "collect_set(v)"},
     {"sset", "array_sort(collect_set(v))"},
+    {"med", "median(v)"},
+    {"pd", "percentile_disc(v, 0.25)"},
+    {"p9", "round(percentile(d, 0.9) * 1e6)"},
+    {"pl", "quantile_disc(v, array(0.1, 0.5, 1))"},
+    {"pa", "percentile_approx(v, array(0, 0.5, 0.99))"},
+    {"pok", "percentile_disc(v, 0.5) FILTER (WHERE ok)"},
+    {"mode", "mode(v)"},
+    {"top", "approx_top_k(name, 2)"},
     {"dn", "count(DISTINCT name)"},
     {"sdev", "round(stddev(d) * 1e6)"},
     {"vpop", "round(var_pop(v) * 1e6)"},
@@ -112,6 +120,86 @@ static void sorted_set_text(const struct group *g, char *out) {
   for (uint32_t i = 0; i < n; i++)
     at += sprintf(out + at, "%s%lld", i ? "," : "", (long long)values[i]);
   sprintf(out + at, "]");
+}
+
+static int compare_doubles(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+static uint32_t sorted_values(const struct group *g, bool ok_only, int64_t *values) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < g->cnt && n < 4096; i++)
+    if (!g->rows[i].v_null && (!ok_only || g->rows[i].ok)) values[n++] = g->rows[i].v;
+  qsort(values, n, sizeof *values, compare_ints);
+  return n;
+}
+
+static int64_t disc(const int64_t *values, uint32_t n, double p) {
+  uint32_t rank = (uint32_t)ceil(p * n);
+  return values[rank ? rank - 1 : 0];
+}
+
+/* Percentiles and most frequent values, from sorted copies. */
+static bool rank_text(const char *name, const struct group *g, char *out) {
+  static int64_t values[4096];
+  static double ds[4096];
+  char buf[64];
+  bool of_list = !strcmp(name, "pl") || !strcmp(name, "pa");
+  uint32_t n = sorted_values(g, !strcmp(name, "pok"), values);
+  if (!strcmp(name, "med")) {
+    n ? sprintf(out, "%.17g",
+                (double)(values[(n - 1) / 2]) + (double)(values[n / 2] - values[(n - 1) / 2]) * 0.5)
+      : sprintf(out, "null");
+  } else if (!strcmp(name, "pd") || !strcmp(name, "pok")) {
+    strcpy(out, int_text(buf, !n, n ? disc(values, n, name[1] == 'd' ? 0.25 : 0.5) : 0));
+  } else if (of_list) {
+    static const double ps[2][3] = {{0.1, 0.5, 1}, {0, 0.5, 0.99}};
+    const double *p = ps[name[1] == 'a'];
+    n ? sprintf(out, "[%lld,%lld,%lld]", (long long)disc(values, n, p[0]),
+                (long long)disc(values, n, p[1]), (long long)disc(values, n, p[2]))
+      : sprintf(out, "null");
+  } else if (!strcmp(name, "p9")) {
+    for (uint32_t i = 0; i < g->cnt; i++) ds[i] = g->rows[i].d;
+    qsort(ds, g->cnt, sizeof *ds, compare_doubles);
+    double at = (g->cnt - 1) * 0.9, low = floor(at), v = ds[(uint32_t)low];
+    if (at > low) v += (ds[(uint32_t)low + 1] - v) * (at - low);
+    sprintf(out, "%.17g", round(v * 1e6));
+  } else if (!strcmp(name, "mode")) {
+    uint32_t best = 0, run = 0;
+    int64_t most = 0;
+    for (uint32_t i = 0; i < n; i++) {
+      run = i && values[i] == values[i - 1] ? run + 1 : 1;
+      if (run > best) {
+        best = run;
+        most = values[i];
+      }
+    }
+    strcpy(out, int_text(buf, !n, most));
+  } else if (!strcmp(name, "top")) {
+    const char *names[8];
+    uint32_t cnt[8] = {0}, kinds = 0;
+    for (uint32_t i = 0; i < g->cnt; i++) {
+      uint32_t k = 0;
+      while (k < kinds && strcmp(names[k], g->rows[i].name) != 0) k++;
+      if (k == kinds) names[kinds++] = g->rows[i].name;
+      cnt[k]++;
+    }
+    int at = sprintf(out, "[");
+    for (uint32_t round = 0; round < 2 && round < kinds; round++) {
+      uint32_t best = UINT32_MAX;
+      for (uint32_t k = 0; k < kinds; k++)
+        if (cnt[k] && (best == UINT32_MAX || cnt[k] > cnt[best] ||
+                       (cnt[k] == cnt[best] && strcmp(names[k], names[best]) < 0)))
+          best = k;
+      at += sprintf(out + at, "%s%s", round ? "," : "", names[best]);
+      cnt[best] = 0;
+    }
+    sprintf(out + at, "]");
+  } else {
+    return false;
+  }
+  return true;
 }
 
 /* From the sums of values and squares, which are whole: d is a tenth of an int, v an int. */
@@ -227,7 +315,7 @@ static void value_text(const char *name, const struct group *g, char *out) {
     int_text(out, false, g->end - g->start);
   else if (!strcmp(name, "twice"))
     int_text(out, false, 2 * n);
-  else
+  else if (!rank_text(name, g, out))
     fail_msg("no column %s", name);
 }
 
