@@ -52,7 +52,8 @@ enum mr_io_kind {
   MR_IO_ALLOCATE,   /* fd, off, len: space is there; flags: 0 or MR_IO_LENGTHEN */
   MR_IO_UNLINK,     /* path */
   MR_IO_STAT,       /* path, or fd if path is NULL -> size in bytes; mode is set to st_mode */
-  MR_IO_PARENTS,    /* path: the folders above it are made; those that are there stay as they are */
+  MR_IO_PARENTS,    /* path: the folders above it are made, and their names are durable; those that
+                       are there stay as they are */
   MR_IO_TRUNCATE,   /* fd, len: the file is exactly that long; what is new reads as zeros, what is
                        allocated behind it is freed */
   MR_IO_LIST,       /* path: a folder, buf, len -> bytes: its names in no order, each with its NUL,

@@ -90,6 +90,23 @@ static int64_t sync_dir(const char *path) {
   return rc;
 }
 
+/* Makes dir, of len bytes, if it is not there, and its name durable. */
+static int64_t make_folder(char *dir, size_t len) {
+  if (mkdir(dir, 0777) < 0) {
+    struct stat st;
+    int why = errno; /* a folder above a mount that is not ours to write is no mistake */
+    if (why == EEXIST) return 0;
+    return stat(dir, &st) < 0 || !S_ISDIR(st.st_mode) ? -why : 0;
+  }
+  while (len > 0 && dir[len - 1] != '/') len--;
+  char first = dir[len];
+  if (len > 0) dir[len] = 0;
+  int64_t rc = sync_dir(len > 0 ? dir : ".");
+  dir[len] = first;
+  /* where we may make a name and not open the folder, or it cannot be synced, it is as it is */
+  return rc == -EACCES || rc == -EINVAL ? 0 : rc;
+}
+
 static int64_t make_parents(const char *path) {
   char dir[PATH_MAX];
   size_t len = strlen(path);
@@ -98,12 +115,9 @@ static int64_t make_parents(const char *path) {
   for (size_t i = 1; i < len; i++) {
     if (dir[i] != '/' || dir[i - 1] == '/') continue;
     dir[i] = 0;
-    if (mkdir(dir, 0777) < 0 && errno != EEXIST) {
-      struct stat st;
-      int why = errno; /* a folder above a mount that is not ours to write is no mistake */
-      if (stat(dir, &st) < 0 || !S_ISDIR(st.st_mode)) return -why;
-    }
+    int64_t rc = make_folder(dir, i);
     dir[i] = '/';
+    if (rc < 0) return rc;
   }
   return 0;
 }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/assert.h"
+#include "base/bug.h"
 #include "io/sim_private.h"
 
 #define GARBAGE 0xdb
@@ -103,6 +104,7 @@ static int64_t sim_write(struct mr_io *io, int fd, const void *buf, uint64_t len
   bool full = end < at + n;
   n = end > at ? end - at : 0;
   if (n > len) n = len;
+  if (full && f->flags & O_DIRECT) n -= n % MR_IO_ALIGN; /* space comes in blocks */
   if (n) mr_sim_change(d, f->node, at, buf, n);
   if (off == MR_IO_STREAM) f->pos = at + n;
   return fails ? -EIO : n ? (int64_t)n : full ? -ENOSPC : 0;
@@ -168,6 +170,8 @@ static int64_t make_parents(struct mr_io_sim *d, const char *path) {
       if (!next) {
         next = mr_sim_make_node(d, true);
         mr_sim_name(d, at, p, NULL, next);
+        if (mr_sim_chance(d, d->conf.sync_error)) return -EIO;
+        if (!MR_BUG(MR_BUG_FOLDER_NAME)) mr_sim_keep_names(d, at);
       }
       if (!next->folder) return -ENOTDIR;
       at = next;
@@ -428,6 +432,10 @@ const char *mr_io_sim_get(struct mr_io_sim *d, const char *path, size_t *len) {
   const struct mr_sim_node *node = mr_sim_find(d, path, NULL, NULL);
   *len = node && !node->folder ? node->now.len : 0;
   return !node || node->folder ? NULL : node->now.data ? node->now.data : "";
+}
+
+int64_t mr_io_sim_list(struct mr_io_sim *d, const char *path, char *buf, uint64_t sz) {
+  return list_folder(mr_sim_find(d, path, NULL, NULL), buf, sz);
 }
 
 void mr_io_sim_flip(struct mr_io_sim *d, const char *path, uint64_t byte, uint8_t mask) {

@@ -62,6 +62,8 @@ void mr_io_sim_faults(struct mr_io_sim *disk, const struct mr_io_sim_conf *conf)
 
 /* A file as a process would read it, until it changes; NULL: no such file. */
 const char *mr_io_sim_get(struct mr_io_sim *disk, const char *path, size_t *len);
+/* The names in a folder, as MR_IO_LIST gives them; -errno. */
+int64_t mr_io_sim_list(struct mr_io_sim *disk, const char *path, char *buf, uint64_t sz);
 /* Changes bytes of a file where they lie, durably: damage. */
 void mr_io_sim_flip(struct mr_io_sim *disk, const char *path, uint64_t byte, uint8_t mask);
 
