@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/bug.h"
 #include "topic/log_private.h"
 
 int mr_topic_log_fail(struct mr_topic_log *log, int64_t result, const char *what,
@@ -72,16 +73,36 @@ bool mr_topic_log_close_batch(struct mr_topic_log *log) {
   return mr_topic_log_place(log);
 }
 
-/* Adds to the open batch; the pending one must be placed first, for the bytes are the builder's. */
-static int64_t add(struct mr_topic_log *log, const struct mr_record *rec) {
-  if (!mr_topic_log_place(log)) return MR_ERR_AGAIN;
+/* Who appends: stands in the head of a batch. */
+struct origin {
+  int64_t producer_id;
+  int16_t epoch;
+  int32_t sequence;
+};
+
+/* Adds to the open batch; the pending one must be placed first, for the bytes are the builder's.
+ * The first record says whose the batch is, before anything can close it. */
+static int add_record(struct mr_topic_log *log, const struct mr_record *rec,
+                      const struct origin *from) {
   int rc = mr_record_builder_add(log->builder, rec);
+  if (rc != 1 || mr_record_builder_cnt(log->builder) > 1) return rc;
+  log->producer_id = from->producer_id;
+  log->producer_epoch = from->epoch;
+  log->base_sequence = from->sequence;
+  return rc;
+}
+
+static int64_t add(struct mr_topic_log *log, const struct mr_record *rec,
+                   const struct origin *from) {
+  if (!mr_topic_log_place(log)) return MR_ERR_AGAIN;
+  int rc = add_record(log, rec, from);
   if (rc == 0) {
     if (!mr_topic_log_close_batch(log)) {
       mr_topic_log_advance(log);
       if (!mr_topic_log_place(log)) return MR_ERR_AGAIN;
     }
-    rc = mr_record_builder_add(log->builder, rec);
+    rc = MR_BUG(MR_BUG_PRODUCER_MISSING) ? mr_record_builder_add(log->builder, rec)
+                                         : add_record(log, rec, from);
     mr_topic_log_advance(log);
   }
   if (rc < 0) return rc;
@@ -94,7 +115,7 @@ int64_t mr_topic_log_append(struct mr_topic_log *log, const struct mr_record *re
   if (log->failed.code) return MR_ERR_IO;
   if (log->producer_id != MR_RECORD_NO_PRODUCER && !mr_topic_log_close_batch(log))
     return MR_ERR_AGAIN;
-  return add(log, rec);
+  return add(log, rec, &(struct origin){MR_RECORD_NO_PRODUCER, -1, -1});
 }
 
 int64_t mr_topic_log_append_as(struct mr_topic_log *log, const struct mr_record *rec,
@@ -114,13 +135,8 @@ int64_t mr_topic_log_append_as(struct mr_topic_log *log, const struct mr_record 
   bool same = log->producer_id == producer_id && log->producer_epoch == epoch &&
               mr_topic_sequence_add(log->base_sequence, (int32_t)cnt) == sequence;
   if (cnt && !same && !mr_topic_log_close_batch(log)) return MR_ERR_AGAIN;
-  int64_t offset = add(log, rec);
+  int64_t offset = add(log, rec, &(struct origin){producer_id, epoch, sequence});
   if (offset < 0) return offset;
-  if (mr_record_builder_cnt(log->builder) == 1) {
-    log->producer_id = producer_id;
-    log->producer_epoch = epoch;
-    log->base_sequence = sequence;
-  }
   mr_topic_producers_add(&log->producers, producer_id, epoch, sequence, 1, offset);
   return offset;
 }
@@ -155,7 +171,8 @@ int mr_topic_log_poll(struct mr_topic_log *log, uint64_t now_ns, int64_t wall_ms
 /* ---- what is asked ---- */
 
 int64_t mr_topic_log_acked(const struct mr_topic_log *log) {
-  return log->conf.sync == MR_TOPIC_SYNC_ALWAYS ? log->synced.offset : log->written.offset;
+  bool synced = log->conf.sync == MR_TOPIC_SYNC_ALWAYS && !MR_BUG(MR_BUG_ACK_BEFORE_SYNC);
+  return synced ? log->synced.offset : log->written.offset;
 }
 
 int64_t mr_topic_log_synced(const struct mr_topic_log *log) {

@@ -11,6 +11,7 @@
 
 #include "base/assert.h"
 #include "base/bits.h"
+#include "base/bug.h"
 #include "topic/log_private.h"
 
 /* What is found. */
@@ -29,6 +30,12 @@ struct opening {
 static int damage(struct mr_error *err, const char *path, uint64_t byte, const char *what) {
   return mr_error_set(err, MR_ERR_DATA, "%s: damaged at byte %llu: %s", path,
                       (unsigned long long)byte, what);
+}
+
+static int sys_error(struct mr_error *err, int64_t result, const char *what, const char *path) {
+  mr_error_set_sys(err, (int)-result, "cannot %s %s", what, path);
+  if (err) err->code = MR_ERR_IO;
+  return MR_ERR_IO;
 }
 
 static int64_t file_size(struct mr_io *io, int fd) {
@@ -62,9 +69,10 @@ static int read_marks(struct mr_topic_log *log, struct opening *o, struct mr_err
 
 /* ---- sealed segments ---- */
 
-/* Scans heads from pos on; true: they lead to the file's end and to next_base. */
-static bool leads_on(struct mr_topic_log *log, int fd, uint64_t pos, uint64_t sz, int64_t next_base,
-                     uint64_t *bad, int64_t *max_timestamp) {
+/* Scans heads from pos on: 1: they lead to the file's end and to next_base; 0: not, at byte *bad;
+ * -errno: they cannot be read. */
+static int leads_on(struct mr_topic_log *log, int fd, uint64_t pos, uint64_t sz, int64_t next_base,
+                    uint64_t *bad, int64_t *max_timestamp) {
   struct mr_topic_scan scan;
   struct mr_record_batch head;
   const void *bytes;
@@ -82,7 +90,7 @@ static bool leads_on(struct mr_topic_log *log, int fd, uint64_t pos, uint64_t sz
   }
   *bad = scan.pos;
   mr_topic_scan_end(&scan);
-  return rc == 0 && next == next_base;
+  return rc == MR_ERR_IO ? -sys_errno : rc == 0 && next == next_base;
 }
 
 static int add_sealed(struct mr_topic_log *log, int64_t base, int64_t next_base,
@@ -94,11 +102,14 @@ static int add_sealed(struct mr_topic_log *log, int64_t base, int64_t next_base,
   int64_t sz = file_size(log->io, (int)fd), max, all_max;
   uint64_t bad = 0;
   uint64_t pos = mr_topic_index_find(log->io, log->dir, base, next_base - 1, (uint64_t)sz);
-  bool fine = sz > 0 && leads_on(log, (int)fd, pos, (uint64_t)sz, next_base, &bad, &max);
-  if (sz > 0 && !fine && pos > 0) /* the index may be wrong */
+  int fine = sz < 0    ? (int)sz
+             : sz == 0 ? 0
+                       : leads_on(log, (int)fd, pos, (uint64_t)sz, next_base, &bad, &max);
+  if (sz > 0 && fine == 0 && pos > 0) /* the index may be wrong */
     fine = leads_on(log, (int)fd, 0, (uint64_t)sz, next_base, &bad, &max);
   all_max = mr_topic_index_max_timestamp(log->io, log->dir, base);
   mr_note_close(log->io, (int)fd);
+  if (fine < 0) return sys_error(err, fine, "read", path);
   if (!fine) return damage(err, path, bad, "its batches do not lead on to the segment behind it");
   mr_topic_log_add_sealed(log, base, (uint64_t)sz, all_max > max ? all_max : max);
   return MR_OK;
@@ -136,10 +147,12 @@ static int scan_producers(struct mr_topic_log *log, int64_t base, struct mr_erro
   int sys_errno;
   mr_topic_scan_begin(&scan, log->io, (int)fd, 0);
   scan.heads_only = true;
-  while (mr_topic_scan_next(&scan, &head, &bytes, &why, &sys_errno) == 1) add_producer(log, &head);
+  int rc;
+  while ((rc = mr_topic_scan_next(&scan, &head, &bytes, &why, &sys_errno)) == 1)
+    add_producer(log, &head);
   mr_topic_scan_end(&scan);
   mr_note_close(log->io, (int)fd);
-  return MR_OK;
+  return rc == MR_ERR_IO ? sys_error(err, -sys_errno, "read", path) : MR_OK;
 }
 
 /* Batches of the last segment up to the first that is not whole, or up to the offset `to`. */
@@ -240,7 +253,7 @@ static int write_readable(struct mr_topic_log *log, struct mr_error *err) {
 static void set_marks(struct mr_topic_log *log, const struct opening *o) {
   struct mr_topic_mark at = {o->end, o->bases[o->cnt - 1], o->pos};
   log->placed = log->written = log->synced = at;
-  log->batch_base = o->end;
+  log->batch_base = o->end + (MR_BUG(MR_BUG_OFFSET) && o->end > 0);
   log->fill_base = at.base;
   log->fill_off = at.pos;
 }
@@ -289,12 +302,6 @@ static int roll_back(struct mr_topic_log *log, struct opening *o, struct mr_erro
 
 /* ---- ready to write ---- */
 
-static int sys_error(struct mr_error *err, int64_t result, const char *what, const char *path) {
-  mr_error_set_sys(err, (int)-result, "cannot %s %s", what, path);
-  if (err) err->code = MR_ERR_IO;
-  return MR_ERR_IO;
-}
-
 /* The block that the log ends in, for it is written again. */
 static int load_open_block(struct mr_topic_log *log, struct mr_error *err) {
   struct mr_topic_buffer *b = &log->buffers[0];
@@ -326,13 +333,14 @@ static int open_last(struct mr_topic_log *log, const struct opening *o, struct m
   log->fd = (int)fd;
   log->direct = open.flags & O_DIRECT;
   log->align = log->direct ? MR_IO_ALIGN : 1;
-  if (o->sz != o->pos) {
+  if (o->sz != o->pos && !MR_BUG(MR_BUG_TAIL_KEPT)) {
     struct mr_io_req cut = {.kind = MR_IO_TRUNCATE, .fd = log->fd, .len = o->pos};
     int64_t rc = mr_io_wait(log->io, &cut);
     if (rc < 0) return sys_error(err, rc, "cut", log->path);
   }
   /* What is there may never have been synced; from here on it is said to be on the disk. */
-  struct mr_io_req sync = {.kind = MR_IO_DATASYNC, .fd = log->fd};
+  struct mr_io_req sync = {.kind = MR_BUG(MR_BUG_RECOVERY_SYNC) ? MR_IO_STAT : MR_IO_DATASYNC,
+                           .fd = log->fd};
   int64_t rc = mr_io_wait(log->io, &sync);
   if (rc < 0) return sys_error(err, rc, "sync", log->path);
   int code = mr_note_sync_dir(log->io, log->dir, err);
@@ -394,7 +402,8 @@ static int open_log(struct mr_topic_log *log, struct mr_topic_recovery *found,
   int rc = mr_note_make_dir(log->io, path, err);
   if (rc == MR_OK) rc = read_marks(log, &o, err);
   if (rc == MR_OK) rc = find_segments(log, &o, err);
-  if (rc == MR_OK) rc = mr_note_remove(log->io, path, err); /* what comes now may be cut short */
+  if (rc == MR_OK && !MR_BUG(MR_BUG_MARK_STAYS))
+    rc = mr_note_remove(log->io, path, err); /* what comes now may be cut short */
   if (rc == MR_OK) rc = open_readable(log, err);
   if (rc) return rc;
   uint64_t before = o.last;

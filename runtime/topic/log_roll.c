@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/bits.h"
+#include "base/bug.h"
 #include "topic/log_private.h"
 
 #define ROLL_FILES 3u
@@ -54,7 +55,8 @@ void mr_topic_log_begin_roll(struct mr_topic_log *log, int64_t next_base) {
   /* What producers had appended when the next segment begins, for its recovery. */
   mr_note_begin(&log->roll_note, "producers");
   mr_note_add(&log->roll_note, "offset", next_base);
-  mr_topic_producers_save(&log->producers, &log->roll_note);
+  mr_topic_producers_save(&log->producers, MR_BUG(MR_BUG_PRODUCERS_AHEAD) ? INT64_MAX : next_base,
+                          &log->roll_note);
 }
 
 static void submit(struct mr_topic_log *log, enum mr_topic_roll step, struct mr_io_req req) {
@@ -138,7 +140,8 @@ static void new_segment_opened(struct mr_topic_log *log, int64_t fd) {
   log->allocated = 0;
   if (!log->direct) {
     submit(log, MR_TOPIC_ROLL_SYNC_DIR,
-           (struct mr_io_req){.kind = MR_IO_SYNC_DIR, .path = log->dir});
+           (struct mr_io_req){.kind = MR_BUG(MR_BUG_SEGMENT_NAME) ? MR_IO_STAT : MR_IO_SYNC_DIR,
+                              .path = log->dir});
     return;
   }
   uint64_t len = mr_align_up(log->conf.segment_sz, MR_IO_ALIGN);
@@ -156,7 +159,9 @@ static void next_step(struct mr_topic_log *log, int64_t result) {
       mr_topic_log_fail(log, result, "cut", log->path);
       return;
     }
-    submit(log, MR_TOPIC_ROLL_SYNC, (struct mr_io_req){.kind = MR_IO_DATASYNC, .fd = log->fd});
+    submit(log, MR_TOPIC_ROLL_SYNC,
+           (struct mr_io_req){.kind = MR_BUG(MR_BUG_SEGMENT_SYNC) ? MR_IO_STAT : MR_IO_DATASYNC,
+                              .fd = log->fd});
     return;
   case MR_TOPIC_ROLL_SYNC:
     if (result < 0) {
@@ -192,7 +197,8 @@ static void next_step(struct mr_topic_log *log, int64_t result) {
     log->allocated = result < 0 ? 0 : log->roll_req.len;
     log->no_allocate = result < 0;
     submit(log, MR_TOPIC_ROLL_SYNC_DIR,
-           (struct mr_io_req){.kind = MR_IO_SYNC_DIR, .path = log->dir});
+           (struct mr_io_req){.kind = MR_BUG(MR_BUG_SEGMENT_NAME) ? MR_IO_STAT : MR_IO_SYNC_DIR,
+                              .path = log->dir});
     return;
   case MR_TOPIC_ROLL_SYNC_DIR:
     if (result < 0)

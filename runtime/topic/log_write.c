@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/bits.h"
+#include "base/bug.h"
 #include "topic/log_private.h"
 
 static struct mr_topic_buffer *buffer_at(struct mr_topic_log *log, uint32_t i) {
@@ -78,6 +79,9 @@ static void allocate(struct mr_topic_log *log) {
 }
 
 static void write_failed(struct mr_topic_log *log, struct mr_topic_buffer *b) {
+  if (MR_BUG(MR_BUG_WRITE_ERROR)) b->req.result = 0;
+  if (MR_BUG(MR_BUG_FULL_IS_WRITTEN) && mr_topic_disk_full(b->req.result)) b->req.result = 0;
+  if (b->req.result == 0) return;
   if (!mr_topic_disk_full(b->req.result)) {
     mr_topic_log_fail(log, b->req.result, "write", log->path);
     return;
@@ -98,6 +102,8 @@ static void take_written(struct mr_topic_log *log) {
       write_failed(log, b);
       return;
     }
+    for (uint32_t i = 1; MR_BUG(MR_BUG_WRITE_ORDER) && i < log->cnt; i++)
+      if (buffer_at(log, i)->state == MR_TOPIC_BUFFER_WRITING) b->end = buffer_at(log, i)->end;
     log->written = b->end;
     log->full = false;
     log->first = (log->first + 1) % log->conf.buffer_cnt;
@@ -114,7 +120,7 @@ static void write_ready(struct mr_topic_log *log) {
     struct mr_topic_buffer *b = buffer_at(log, i);
     if (b->state == MR_TOPIC_BUFFER_WRITING) continue;
     if (b->state == MR_TOPIC_BUFFER_FILLING || b->segment != log->open_segment) return;
-    if (b->kept && i > 0) {
+    if (b->kept && i > 0 && !MR_BUG(MR_BUG_BLOCK_IN_FLIGHT)) {
       const struct mr_topic_buffer *before = buffer_at(log, i - 1);
       if (!mr_io_done(&before->req) || before->req.result < 0) return;
     }
@@ -153,7 +159,7 @@ static void advance_sync(struct mr_topic_log *log) {
   if (log->sync.kind == MR_IO_DATASYNC) {
     if (!mr_io_done(&log->sync)) return;
     log->sync.kind = MR_IO_OPEN; /* looked at */
-    if (log->sync.result < 0) {
+    if (log->sync.result < 0 && !MR_BUG(MR_BUG_SYNC_ERROR)) {
       mr_topic_log_fail(log, log->sync.result, "sync", log->path);
       return;
     }
@@ -163,8 +169,12 @@ static void advance_sync(struct mr_topic_log *log) {
   /* The end of a segment brings a sync of its own; the file may be closed any moment. */
   if (log->roll != MR_TOPIC_ROLL_NONE || log->written.base != log->fill_base || !sync_due(log))
     return;
-  log->sync_mark = log->written;
+  log->sync_mark = MR_BUG(MR_BUG_SYNC_COVERS_FLIGHT) ? log->placed : log->written;
   log->synced_at_ns = log->now_ns;
+  if (MR_BUG(MR_BUG_SYNC_SKIPPED)) {
+    log->synced = log->sync_mark;
+    return;
+  }
   log->sync = (struct mr_io_req){.kind = MR_IO_DATASYNC, .fd = log->fd};
   mr_io_submit(log->io, &log->sync);
 }
@@ -178,13 +188,14 @@ int64_t mr_topic_log_readable(const struct mr_topic_log *log) {
 void mr_topic_log_readable_record(const struct mr_topic_log *log, struct mr_topic_readable *out) {
   const struct mr_topic_mark *acked =
       log->conf.sync == MR_TOPIC_SYNC_ALWAYS ? &log->synced : &log->written;
+  const struct mr_topic_mark *disk = MR_BUG(MR_BUG_READABLE_AHEAD) ? &log->placed : &log->synced;
   *out = (struct mr_topic_readable){.held = log->conf.held,
                                     .offset = mr_topic_log_readable(log),
                                     .end_base = log->conf.held ? -1 : acked->base,
                                     .end_pos = log->conf.held ? 0 : acked->pos,
-                                    .synced = log->synced.offset,
-                                    .base = log->synced.base,
-                                    .pos = log->synced.pos};
+                                    .synced = disk->offset,
+                                    .base = disk->base,
+                                    .pos = disk->pos};
 }
 
 /* Tells readers, one write at a time. A write that fails is tried again with the next news: readers

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "topic/note.h"
+#include "base/bug.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -165,7 +166,8 @@ static int write_file(struct mr_io *io, const char *path, const struct mr_note *
   if (fd < 0) return (int)fd;
   struct mr_io_req w = {
       .kind = MR_IO_WRITE, .fd = (int)fd, .buf = (void *)(uintptr_t)note->text, .len = note->len};
-  struct mr_io_req s = {.kind = MR_IO_DATASYNC, .fd = (int)fd};
+  struct mr_io_req s = {.kind = MR_BUG(MR_BUG_NOTE_SYNC) ? MR_IO_STAT : MR_IO_DATASYNC,
+                        .fd = (int)fd};
   int64_t rc = mr_io_wait(io, &w);
   if (rc >= 0) rc = mr_io_wait(io, &s);
   mr_note_close(io, (int)fd);

@@ -74,14 +74,17 @@ void mr_topic_producers_add(struct mr_topic_producers *p, int64_t id, int16_t ep
   it->turn = ++p->turns;
 }
 
-void mr_topic_producers_save(const struct mr_topic_producers *p, struct mr_note *note) {
+void mr_topic_producers_save(const struct mr_topic_producers *p, int64_t end,
+                             struct mr_note *note) {
   for (uint32_t i = 0; i < p->cnt; i++) {
     const struct mr_topic_producer *it = &p->items[i];
     char text[96];
     for (uint32_t k = 0; k < it->run_cnt; k++) {
       const struct mr_topic_run *r = &it->runs[k];
+      if (r->offset >= end) continue;
+      int32_t cnt = end - r->offset < r->cnt ? (int32_t)(end - r->offset) : r->cnt;
       snprintf(text, sizeof text, "%lld %d %d %d %lld", (long long)it->id, it->epoch, r->sequence,
-               r->cnt, (long long)r->offset);
+               cnt, (long long)r->offset);
       mr_note_add_text(note, "run", text);
     }
   }

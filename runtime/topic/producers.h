@@ -53,8 +53,9 @@ static inline int32_t mr_topic_sequence_add(int32_t sequence, int32_t cnt) {
 const struct mr_topic_producer *mr_topic_producers_find(const struct mr_topic_producers *p,
                                                         int64_t id);
 
-/* As lines of a note, and back; what the note does not have is forgotten. */
-void mr_topic_producers_save(const struct mr_topic_producers *p, struct mr_note *note);
+/* As lines of a note, and back; what the note does not have is forgotten. Records from offset `end`
+ * on are left out: they were appended already and may never reach the disk. */
+void mr_topic_producers_save(const struct mr_topic_producers *p, int64_t end, struct mr_note *note);
 void mr_topic_producers_load(struct mr_topic_producers *p, const struct mr_note *note);
 
 #endif
