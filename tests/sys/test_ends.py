@@ -176,7 +176,7 @@ class Ends(millrace.Case):
 
     def check_cut_short(self, child):
         self.assertEqual(child.wait(30), 75)
-        err = child.stderr.read().decode()
+        err = millrace.Result(0, "", child.stderr.read().decode(), 0).err
         self.assertIn("stopped before all rows had gone through", err)
         self.assertEqual(len(err.splitlines()), 1, err)
         self.assertEqual(list(self.run_dir.iterdir()), [])

@@ -44,9 +44,6 @@ class Io(millrace.Case):
         self.assertEqual(len(lines), ROWS)
         return result, lines
 
-    def told(self, result):
-        return [line for line in result.err.splitlines() if "MR5008" in line]
-
     def test_every_way_writes_the_same_and_all_but_the_best_are_told_in_one_line(self):
         _, plain = self.copy("plain")
         for mode, text in (("plain", "io: plain threads: MILLRACE_IO says so"),
@@ -56,7 +53,7 @@ class Io(millrace.Case):
                 continue
             result, lines = self.copy(mode)
             self.assertEqual(lines, plain)
-            said = self.told(result)
+            said = result.io_lines
             self.assertEqual(len(said), 1 if text else 0, result.err)
             if text:
                 self.assertIn(text, said[0])
@@ -82,7 +79,7 @@ class Io(millrace.Case):
         if subprocess.run([*deny, "/bin/true"]).returncode:
             self.skipTest("no seccomp filters here")
         result, lines = self.copy(prefix=deny)
-        said = self.told(result)
+        said = result.io_lines
         self.assertEqual(len(said), 1, result.err)
         self.assertIn("io_uring is refused (not permitted: a seccomp filter", said[0])
         self.assertEqual(lines, self.copy("plain")[1])
