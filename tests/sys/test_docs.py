@@ -86,10 +86,12 @@ def check_page(root, page, build):
     """All that is wrong with a page, as (line, message), and the number of blocks looked at."""
     text = page.read_text()
     wrong, blocks = [], 0
+    fences = list(FENCE.finditer(text))
     with tempfile.TemporaryDirectory() as folder:
         scratch = pathlib.Path(folder) / "millrace"
-        copy_tree(root, scratch, build)
-        for fence in FENCE.finditer(text):
+        if any(fence[1] in ("sh", "yaml") for fence in fences):
+            copy_tree(root, scratch, build)
+        for fence in fences:
             blocks += 1
             message = check_block(fence[1], fence[2].strip(), fence[3], scratch, build)
             if message:
