@@ -310,12 +310,7 @@ static struct sql_rel add_join(struct join *j) {
   rel.side_cnt = 2;
   if (!rel.from || !j->rest_cnt) return rel;
   struct sql_scope scope = {s, &rel};
-  struct sql_rel out =
-      sql_where(s, &rel, j->prefix, "on", j->rest, j->rest_cnt, sql_in_scope, &scope);
-  out.alias = NULL;
-  out.sides = sides;
-  out.side_cnt = 2;
-  return out;
+  return sql_where(s, &rel, j->prefix, "on", j->rest, j->rest_cnt, sql_in_scope, &scope);
 }
 
 /* One side; its columns must be known. */

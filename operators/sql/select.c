@@ -15,7 +15,10 @@ struct sql_rel sql_where(struct sql *s, const struct sql_rel *in, const char *pr
   uint32_t off = parts[0]->off, len = parts[0]->len;
   struct mr_tree *step = sql_step(s, "filter", in, off, len);
   sql_put(s, step, "where", sql_expr(s, parts, cnt, fn, ctx), off, len);
-  return sql_add(s, sql_name(s, prefix, word), step, NULL, in);
+  struct sql_rel out = sql_add(s, sql_name(s, prefix, word), step, NULL, in);
+  out.sides = in->sides; /* the columns are the same */
+  out.side_cnt = in->side_cnt;
+  return out;
 }
 
 /* The parts of WHERE but the one that is the bound of a ROW_NUMBER(). */

@@ -164,7 +164,8 @@ SAME = {
            FROM calls c JOIN (SELECT city, timestamp FROM events WHERE severity = 'low') AS e
              ON c.city = e.city AND e.timestamp BETWEEN c.timestamp - INTERVAL '5s'
                                                      AND c.timestamp + INTERVAL '1s'
-                AND c.event_type <> 'weather'""", "delay: 1m",
+                AND c.event_type <> 'weather'
+           WHERE c.severity <> 'medium'""", "delay: 1m",
         ["NAME_e_where: { type: filter, from: events, where: severity = 'low' }",
          "NAME_e_select: { type: map, from: NAME_e_where,"
          " select: { city: city, timestamp: timestamp } }",
@@ -173,7 +174,8 @@ SAME = {
          " severity: left.severity, c_timestamp: left.timestamp, description: left.description,"
          " event_type: left.event_type, e_city: right.city, e_timestamp: right.timestamp } }",
          "NAME_on: { type: filter, from: NAME_join, where: event_type <> 'weather' }",
-         "NAME: { type: map, from: NAME_on, select: { city: e_city, called: severity,"
+         "NAME_where: { type: filter, from: NAME_on, where: severity <> 'medium' }",
+         "NAME: { type: map, from: NAME_where, select: { city: e_city, called: severity,"
          " timestamp: e_timestamp, at: c_timestamp, length: length(description) } }"]),
     "left_join": (
         """SELECT * FROM calls LEFT JOIN (SELECT city AS town, timestamp FROM events) AS e
