@@ -54,7 +54,7 @@ extern const struct mr_bench mr_bench_gen_city, mr_bench_gen_transactions, mr_be
 /* No data. */
 extern const struct mr_bench mr_bench_latency_p50, mr_bench_latency_p999, mr_bench_wake;
 extern const struct mr_bench mr_bench_idle, mr_bench_ring, mr_bench_sample_cost;
-extern const struct mr_bench mr_bench_hello, mr_bench_hello_memory;
+extern const struct mr_bench mr_bench_hello, mr_bench_hello_memory, mr_bench_io_append;
 
 /* Columns in memory. stats_*: batches of bench->arg rows. */
 extern const struct mr_bench mr_bench_filter, mr_bench_expression;
