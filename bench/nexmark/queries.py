@@ -31,12 +31,24 @@ SQL = {
         counts AS (SELECT auction, window_start, count(*) AS num FROM hops GROUP BY ALL)
         SELECT auction, num, window_start, window_start + INTERVAL 10 SECOND AS window_end
         FROM counts QUALIFY num = max(num) OVER (PARTITION BY window_start)""",
+    "q6": """WITH winning AS (SELECT a.id, a.seller, a.expires, max(b.price) AS price FROM auction a
+            JOIN bid b ON a.id = b.auction AND b.date_time BETWEEN a.date_time AND a.expires
+            GROUP BY ALL),
+        newest AS (SELECT * FROM winning QUALIFY row_number() OVER (PARTITION BY seller
+            ORDER BY expires DESC, id DESC) <= 10)
+        SELECT seller, avg(price) AS avg_price FROM newest GROUP BY ALL""",
     "q7": """SELECT auction, price, bidder, date_time, extra FROM bid QUALIFY price = max(price)
         OVER (PARTITION BY time_bucket(INTERVAL 10 SECOND, date_time))""",
     "q8": """SELECT DISTINCT p.id, p.name, time_bucket(INTERVAL 10 SECOND, p.date_time) AS start
         FROM person p JOIN auction a ON p.id = a.seller
         AND time_bucket(INTERVAL 10 SECOND, p.date_time)
             = time_bucket(INTERVAL 10 SECOND, a.date_time)""",
+    "q9": """SELECT a.id, a.item_name, a.description, a.initial_bid, a.reserve, a.date_time,
+        a.expires, a.seller, a.category, b.auction, b.bidder, b.price,
+        b.date_time AS bid_date_time, b.extra
+        FROM auction a JOIN bid b ON a.id = b.auction
+            AND b.date_time BETWEEN a.date_time AND a.expires
+        QUALIFY row_number() OVER (PARTITION BY a.id ORDER BY b.price DESC, b.date_time) = 1""",
     "q10": "SELECT auction, bidder, price, date_time, extra, strftime(date_time, '%Y-%m-%d') AS dt,"
            " strftime(date_time, '%H:%M') AS hm FROM bid",
     "q11": """SELECT bidder, count(*) AS bid_count, min(date_time) AS window_start,
@@ -72,6 +84,8 @@ SQL = {
     "q18": """SELECT bidder, auction, price, channel, url, date_time, extra FROM (SELECT *,
         row_number() OVER (PARTITION BY bidder, auction ORDER BY date_time DESC) AS n FROM bid)
         WHERE n = 1""",
+    "q19": """SELECT *, row_number() OVER (PARTITION BY auction ORDER BY price DESC, date_time)
+        AS rank_number FROM bid QUALIFY rank_number <= 10""",
     "q20": """SELECT b.auction, b.bidder, b.price, b.channel, b.url, b.date_time AS bid_date_time,
         b.extra AS bid_extra, a.item_name, a.description, a.initial_bid, a.reserve,
         a.date_time AS auction_date_time, a.expires, a.seller, a.category,
