@@ -58,6 +58,10 @@ static inline uint8_t *mr_varint_put(uint8_t *p, int64_t v) {
  * bytes than the widest. */
 static inline const uint8_t *mr_varint_get(const uint8_t *p, const uint8_t *end, int64_t *v) {
   uint64_t z = 0;
+  if (__builtin_expect(p < end && *p < 0x80, 1)) {
+    *v = (int64_t)(*p >> 1) ^ -(int64_t)(*p & 1);
+    return p + 1;
+  }
   for (unsigned shift = 0; p < end && shift < 64; shift += 7) {
     uint8_t b = *p++;
     if (shift == 63 && b > 1) return NULL;

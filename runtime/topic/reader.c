@@ -318,11 +318,25 @@ static int next_batch(struct mr_topic_reader *r, bool keep) {
   return begin_batch(r);
 }
 
+/* All of a batch's records count: nothing is left out of it, and none may not be read yet. */
+static bool counts_whole(const struct mr_topic_reader *r) {
+  return r->cursor.base_offset + r->cursor.prev_delta + 1 >= r->position &&
+         r->from_ms == INT64_MIN &&
+         (r->mode == MR_TOPIC_END_WHOLE || mr_record_batch_last_offset(&r->head) < r->end);
+}
+
 /* Records of the batch in hand, those that count. */
 static int take_records(struct mr_topic_reader *r, struct mr_record *out, uint32_t max) {
   uint32_t n = 0;
   int rc = 1;
-  while (n < max) {
+  if (counts_whole(r)) {
+    rc = mr_record_cursor_take(&r->cursor, out, max);
+    if (rc > 0) {
+      r->position = out[rc - 1].offset + 1;
+      return rc;
+    }
+  }
+  while (rc == 1 && n < max) {
     rc = mr_record_cursor_next(&r->cursor, &out[n]);
     if (rc != 1) break;
     int64_t offset = out[n].offset;

@@ -110,8 +110,8 @@ int mr_record_cursor_begin(struct mr_record_cursor *c, const void *p,
 }
 
 /* A size and that many bytes: -1 is NULL. Returns the place behind them, or NULL. */
-static const uint8_t *take_bytes(const uint8_t *p, const uint8_t *end, const char **bytes,
-                                 uint32_t *sz) {
+static inline const uint8_t *take_bytes(const uint8_t *p, const uint8_t *end, const char **bytes,
+                                        uint32_t *sz) {
   int64_t n;
   p = mr_varint_get(p, end, &n);
   if (!p || n < -1 || n > end - p) return NULL;
@@ -128,7 +128,7 @@ static const uint8_t *take_header(const uint8_t *p, const uint8_t *end,
 }
 
 /* Checks the headers of a record, which end where it ends. */
-static bool take_headers(const uint8_t *p, const uint8_t *end, struct mr_record *out) {
+static inline bool take_headers(const uint8_t *p, const uint8_t *end, struct mr_record *out) {
   int64_t cnt;
   p = mr_varint_get(p, end, &cnt);
   if (!p || cnt < 0 || cnt > end - p) return false;
@@ -144,7 +144,7 @@ static bool take_headers(const uint8_t *p, const uint8_t *end, struct mr_record 
   return p == end;
 }
 
-int mr_record_cursor_next(struct mr_record_cursor *c, struct mr_record *out) {
+static inline int next_record(struct mr_record_cursor *c, struct mr_record *out) {
   if (c->left == 0) return c->at == c->end ? 0 : MR_ERR_DATA;
   int64_t len, timestamp_delta, offset_delta;
   const uint8_t *p = mr_varint_get(c->at, c->end, &len);
@@ -166,6 +166,17 @@ int mr_record_cursor_next(struct mr_record_cursor *c, struct mr_record *out) {
   c->at = end;
   c->left--;
   return 1;
+}
+
+int mr_record_cursor_next(struct mr_record_cursor *c, struct mr_record *out) {
+  return next_record(c, out);
+}
+
+int mr_record_cursor_take(struct mr_record_cursor *c, struct mr_record *out, uint32_t max) {
+  uint32_t n = 0;
+  int rc = 1;
+  while (n < max && (rc = next_record(c, &out[n])) == 1) n++;
+  return n ? (int)n : rc;
 }
 
 uint32_t mr_record_headers(const struct mr_record *rec, struct mr_record_header *out,

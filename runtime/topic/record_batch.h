@@ -96,6 +96,10 @@ int mr_record_cursor_begin(struct mr_record_cursor *c, const void *p,
  * record. Keys, values and headers point into the batch or the scratch. */
 int mr_record_cursor_next(struct mr_record_cursor *c, struct mr_record *out);
 
+/* Up to max next records: how many; 0: there is none left and all bytes were used; MR_ERR_DATA:
+ * what comes is no record (those before it have been given). */
+int mr_record_cursor_take(struct mr_record_cursor *c, struct mr_record *out, uint32_t max);
+
 /* The verdict of a control batch's record: 0 abort, 1 commit, -1 something else. */
 int mr_record_control_type(const struct mr_record *rec);
 
