@@ -214,12 +214,16 @@ static struct mr_row *join_sessions(struct mr_session *self, struct mr_op_ctx *c
 
 /* The session that a row belongs to, made if need be; NULL: no room, or *late. */
 static struct mr_row *session_of(struct mr_session *self, struct mr_op_ctx *ctx,
-                                 const struct mr_view *in, uint32_t row, int64_t own_us,
-                                 bool *late) {
+                                 const struct mr_view *in, uint32_t row, struct mr_row *head,
+                                 int64_t own_us, bool *late) {
   int64_t us = self->time[row], first, last;
   us = us < MR_SLICES_LEAST ? MR_SLICES_LEAST : us > MR_SLICES_MOST ? MR_SLICES_MOST : us;
   first = last = us;
-  struct mr_row *head = find_key(self, row), *found = head;
+  /* what was looked up with the rows before it may be new, or no more the newest */
+  if (!head || of(self, head)->newer || of(self, head)->flags & MR_SESSION_ENDED ||
+      self->data->emit == MR_EMIT_COMPLETE)
+    head = find_key(self, row);
+  struct mr_row *found = head;
   *late = false;
   if (head) {
     struct mr_session_row *s = of(self, head);
@@ -243,11 +247,11 @@ static struct mr_row *session_of(struct mr_session *self, struct mr_op_ctx *ctx,
 }
 
 static void add_row(struct mr_session *self, struct mr_op_ctx *ctx, const struct mr_view *in,
-                    uint32_t row) {
+                    uint32_t row, struct mr_row *head) {
   struct mr_keyed *k = &self->keyed;
   bool late;
   int64_t own = mr_window_own_watermark(self->data, in, row, self->watermark_us);
-  struct mr_row *session = session_of(self, ctx, in, row, own, &late);
+  struct mr_row *session = session_of(self, ctx, in, row, head, own, &late);
   if (late) {
     mr_bit_set(self->late, row);
     self->late_cnt++;
@@ -286,9 +290,11 @@ static void add_rows(struct mr_session *self, struct mr_op_ctx *ctx, const struc
   }
   mr_keys_begin(&k->keys, in, k->rows, n);
   mr_keys_pack(&k->keys);
+  struct mr_row *heads[MR_TABLE_FETCH];
   for (uint32_t i = 0; i < n; i++) {
-    if (i % MR_TABLE_FETCH == 0) mr_table_fetch(&k->space, table_of(self), &k->keys, k->rows, i, n);
-    add_row(self, ctx, in, k->rows[i]);
+    uint32_t at = i % MR_TABLE_FETCH;
+    if (!at) mr_table_look_ahead(&k->space, table_of(self), &k->keys, k->rows, i, n, heads);
+    add_row(self, ctx, in, k->rows[i], heads[at]);
   }
   add_listed(self, ctx, in);
   if (self->none_cnt) mr_keyed_no_room(k, ctx, self->none, self->none_cnt);

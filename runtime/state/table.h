@@ -119,11 +119,11 @@ struct mr_row *mr_table_add(struct mr_space *space, struct mr_table *table, cons
 void mr_table_end(struct mr_space *space, struct mr_table *table, struct mr_row *row);
 /* Gives an ended row's memory back. */
 void mr_table_free(struct mr_space *space, struct mr_table *table, struct mr_row *row);
-/* Asks for what looking up rows `at` and the next ones of the batch needs; at multiples of
- * MR_TABLE_FETCH. */
-void mr_table_fetch(const struct mr_space *space, const struct mr_table *table,
-                    const struct mr_key_batch *batch, const uint16_t *rows, uint32_t at,
-                    uint32_t cnt);
+/* What the index names for the keys of up to MR_TABLE_FETCH rows, from `at` of the batch's cnt on;
+ * NULL: no row. Asks for what the next ones need; `at` goes up by MR_TABLE_FETCH. */
+void mr_table_look_ahead(const struct mr_space *space, const struct mr_table *table,
+                         const struct mr_key_batch *batch, const uint16_t *rows, uint32_t at,
+                         uint32_t cnt, struct mr_row **out);
 #define MR_TABLE_FETCH 64u
 
 /* Notes the rows as changed, in the order of their first change. */
