@@ -53,7 +53,7 @@ class Advice(millrace.Case):
 
     def test_dot_and_mermaid_have_the_same_edges(self):
         dot = self.text("graph", "--format", "dot", self.graph)
-        found = re.findall(r'^  (\w+) -> (\w+)(?: \[label="(\w+)".*)?;$', dot, re.M)
+        found = re.findall(r'^  "(\w+)" -> "(\w+)"(?: \[label="(\w+)".*)?;$', dot, re.M)
         self.assertEqual({(a, label, b) for a, b, label in found}, EDGES)
         mermaid = self.text("graph", "--format", "mermaid", self.graph)
         found = re.findall(r"^  n_(\w+) (?:-->|-\. (\w+) \.->) n_(\w+)$", mermaid, re.M)

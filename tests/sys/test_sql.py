@@ -391,6 +391,16 @@ sinks:
             self.assertEqual(result.code, 78, option)
             self.assertIn(words, result.err, option)
 
+    def test_draws_the_steps_with_ids_that_other_programs_take(self):
+        self.write("g.yaml", HEAD + "  q: { type: sql, query: SELECT city FROM events WHERE "
+                   "severity = 'low' }\nsinks: { o: { type: null, from: q } }\n")
+        dot = self.millrace("graph", "--format", "dot", "g.yaml").out
+        self.assertIn('"events" -> "q.where";', dot)
+        self.assertIn('"q.where" -> "q";', dot)
+        mermaid = self.millrace("graph", "--format", "mermaid", "g.yaml").out
+        self.assertIn("n_events --> n_q-where", mermaid)
+        self.assertIn("n_q-where --> n_q", mermaid)
+
     def test_has_the_late_and_error_rows_of_all_its_steps(self):
         self.write("g.yaml", HEAD + """  q:
     type: sql
