@@ -62,7 +62,7 @@ static void make_columns(struct columns *c, const struct mr_held_form *form,
 
 bool mr_held_freeze(const struct mr_store *store, struct mr_save *to, struct mr_store *frozen) {
   *frozen = *store;
-  return to->in_place || mr_store_freeze(store, to, frozen);
+  return to->in_place || mr_store_freeze(store, to, frozen, true);
 }
 
 struct mr_held mr_held_frozen(const struct mr_held *held, const struct mr_store *store) {

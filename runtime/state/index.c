@@ -17,6 +17,7 @@ static uint32_t seg_class(uint32_t cap_log2) {
 static uint32_t take_seg(struct mr_store *store, uint32_t cap_log2) {
   uint32_t ref = mr_store_take(store, seg_class(cap_log2));
   if (ref) memset(mr_store_at(store, ref), 0, 8u << cap_log2);
+  if (ref && cap_log2 == CAP_LOG2_MAX) mr_store_mark_derived(store, ref);
   return ref;
 }
 

@@ -137,7 +137,9 @@ void *mr_save_take(struct mr_save *to, size_t len) {
     to->full = true;
     return NULL;
   }
+  if (to->spare_want < at + len) to->spare_want = at + len;
   to->spare_used = at + len;
+  if (to->spare_used > to->spare_ready) return NULL;
   return to->spare + at;
 }
 

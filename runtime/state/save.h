@@ -50,7 +50,9 @@ struct mr_save {
   bool full;      /* something did not fit, or could not be taken away */
   uint8_t *spare; /* for what is frozen: spare_sz bytes */
   size_t spare_sz, spare_used;
-  bool in_place; /* the instance has ended: nothing needs a copy */
+  size_t spare_ready; /* bytes of it that pages are there for: no more is used now */
+  size_t spare_want;  /* bytes that would have been used; above spare_ready: try again */
+  bool in_place;      /* the instance has ended: nothing needs a copy */
   const void *frozen;
   uint64_t checkpoint; /* its number */
 };

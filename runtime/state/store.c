@@ -133,6 +133,7 @@ static uint32_t take_run(struct mr_store *store, uint32_t class_idx) {
   if (!seg) return 0;
   for (uint32_t i = 0; i < cnt; i++) seg_at(store, seg + i)->state = i ? SEG_TAIL : SEG_HEAD;
   seg_at(store, seg)->used = 1;
+  seg_at(store, seg)->fresh = 0;
   seg_at(store, seg)->class_idx = (uint8_t)class_idx;
   note_used(store, (uint64_t)cnt * MR_STATE_SEGMENT_SZ);
   return seg_ref(seg);
@@ -226,14 +227,22 @@ static uint32_t list_len(const struct mr_store *store, uint32_t head, uint32_t s
   return cnt;
 }
 
-bool mr_store_freeze(const struct mr_store *store, struct mr_save *to, struct mr_store *frozen) {
+void mr_store_mark_derived(struct mr_store *store, uint32_t ref) {
+  struct mr_store_seg *seg = seg_at(store, ref / SEG_UNITS);
+  MR_ASSERT(seg->state == SEG_HEAD && seg->class_idx == MR_STORE_CLASS_SEG);
+  seg->fresh = 1;
+}
+
+bool mr_store_freeze(const struct mr_store *store, struct mr_save *to, struct mr_store *frozen,
+                     bool whole) {
   const uint8_t *from = store->mem + MR_STATE_SEGMENT_SZ;
   *frozen = *store;
   if (to->in_place) return true;
   uint8_t *copy = mr_save_take(to, (size_t)store->seg_fresh * MR_STATE_SEGMENT_SZ);
   if (!copy) return false;
   for (uint32_t seg = 1; seg <= store->seg_fresh; seg++) {
-    if (seg_at(store, seg)->state == SEG_FREE) continue;
+    const struct mr_store_seg *s = seg_at(store, seg);
+    if (s->state == SEG_FREE || (!whole && s->state == SEG_HEAD && s->fresh)) continue;
     size_t off = (size_t)(seg - 1) * MR_STATE_SEGMENT_SZ;
     memcpy(copy + off, from + off, MR_STATE_SEGMENT_SZ);
   }

@@ -32,7 +32,8 @@ struct mr_save;
 struct mr_store_seg {  /* one segment; segments are named by index + 1, 0 is none */
   uint32_t next, prev; /* in the list of its class or of free segments */
   uint16_t used;       /* blocks in use; 1 for the first segment of a larger block */
-  uint16_t fresh;      /* blocks never handed out since the segment was cut */
+  uint16_t fresh;      /* blocks never handed out since the segment was cut; 1 of a larger block:
+                          it is derived */
   uint16_t free_head;  /* index + 1 of a free block */
   uint8_t class_idx;
   uint8_t state;
@@ -83,9 +84,14 @@ static inline bool mr_store_tight(const struct mr_store *store) {
   return store->used_bytes >= store->admit_bytes;
 }
 
-/* A copy of all blocks in use, in memory of the snapshot (save.h), at the same references: for
- * reading only, through mr_store_at. frozen->off stays that of the store. False: no room. */
-bool mr_store_freeze(const struct mr_store *store, struct mr_save *to, struct mr_store *frozen);
+/* Says of a block of 64 KiB that what is in it can be made anew from the others. */
+void mr_store_mark_derived(struct mr_store *store, uint32_t ref);
+
+/* A copy of all blocks in use (whole: also of those marked as derived), in memory of the snapshot
+ * (save.h), at the same references: for reading only, through mr_store_at. frozen->off stays that
+ * of the store. False: no room. */
+bool mr_store_freeze(const struct mr_store *store, struct mr_save *to, struct mr_store *frozen,
+                     bool whole);
 
 /* Every invariant that can be checked: lists, counts, no block in two of them. */
 bool mr_store_valid(const struct mr_store *store);

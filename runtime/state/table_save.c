@@ -55,7 +55,7 @@ static void make_columns(struct columns *c, const struct mr_space *space,
 bool mr_space_freeze(const struct mr_space *space, struct mr_save *to, struct mr_space *frozen) {
   *frozen = *space;
   if (to->in_place) return true;
-  if (!mr_store_freeze(&space->store, to, &frozen->store)) return false;
+  if (!mr_store_freeze(&space->store, to, &frozen->store, false)) return false;
   /* strings are named by their place in the region; those of the table moved with the store */
   frozen->base = (const uint8_t *)((uintptr_t)frozen->store.mem - frozen->store.off);
   return true;

@@ -102,7 +102,7 @@ bool mr_barrier_snapshot(struct mr_instance *inst) {
   bool end = inst->item == MR_ITEM_END;
   struct mr_save *to = end ? &piece->last : &piece->save;
   if (!end) inst->barrier = inst->barrier_next;
-  to->used = to->spare_used = 0;
+  to->used = to->spare_used = to->spare_want = 0;
   to->full = false;
   to->frozen = NULL;
   to->checkpoint = end ? inst->barrier + 1 : inst->barrier;

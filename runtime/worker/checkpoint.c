@@ -12,8 +12,10 @@
 #include "base/assert.h"
 #include "worker/worker_private.h"
 
-#define BUFFER_SZ  (1u << 20)           /* of the job: bytes written at a time */
-#define SPARE_MORE (64u << 10)          /* beside the state itself, for what is frozen with it */
+#define BUFFER_SZ  (1u << 20)   /* of the job: bytes written at a time */
+#define SPARE_MORE (64u << 10)  /* beside the state itself, for what is frozen with it */
+#define READY_SZ   (512u << 10) /* of it that pages are there for from the start */
+#define PAGE_SZ    4096u
 #define LOOK_NS    UINT64_C(1000000)    /* while one is under way */
 #define LOCK_NS    UINT64_C(2000000000) /* a killed run's lock may stay for a moment */
 
@@ -44,6 +46,32 @@ static const struct mr_instance *too_large(struct mr_run *run, uint64_t number) 
   for (uint32_t i = 0; i < run->plan->instance_cnt; i++)
     if (save_of(&run->insts[i], number)->full) return &run->insts[i];
   return NULL;
+}
+
+/* ---- memory for what is frozen ---- */
+
+/* An instance froze more than there are pages for. */
+static bool any_unready(struct mr_run *run, uint64_t number) {
+  for (uint32_t i = 0; i < run->plan->instance_cnt; i++) {
+    const struct mr_save *save = save_of(&run->insts[i], number);
+    if (save->spare_want > save->spare_ready) return true;
+  }
+  return false;
+}
+
+/* Pages for what was wanted, and for a quarter more. A page that is touched first costs many times
+ * its copy, so it is none of the worker's work. */
+static int64_t prepare_job(void *buf) {
+  struct mr_checkpoint *c = buf;
+  for (uint32_t i = 0; i < c->run->plan->instance_cnt; i++) {
+    struct mr_save *save = save_of(&c->run->insts[i], c->number);
+    size_t want = save->spare_want + save->spare_want / 4 + SPARE_MORE;
+    if (save->spare_want <= save->spare_ready) continue;
+    if (want > save->spare_sz) want = save->spare_sz;
+    for (size_t at = save->spare_ready; at < want; at += PAGE_SZ) save->spare[at] = 0;
+    save->spare_ready = want;
+  }
+  return 0;
 }
 
 /* ---- the job: in a thread of the I/O layer ---- */
@@ -215,10 +243,27 @@ static void drive(struct mr_checkpoint *c, uint64_t now_ns) {
         give_up(c, now_ns);
         return;
       }
-      c->job = (struct mr_io_req){.kind = MR_IO_CALL, .call = run_job, .buf = c};
-      set_state(c, MR_CHECKPOINT_WRITING);
+      bool unready = any_unready(run, c->number);
+      if (run->conf.publish_early && !unready && !c->early) {
+        c->early = true;
+        /* release: as in take_result */
+        atomic_store_explicit(&c->durable, c->number, memory_order_release);
+        return;
+      }
+      c->early = false;
+      c->job =
+          (struct mr_io_req){.kind = MR_IO_CALL, .call = unready ? prepare_job : run_job, .buf = c};
+      set_state(c, unready ? MR_CHECKPOINT_PREPARING : MR_CHECKPOINT_WRITING);
       mr_io_submit(c->io, &c->job);
     }
+    return;
+  case MR_CHECKPOINT_PREPARING:
+    mr_io_poll(c->io);
+    if (!mr_io_done(&c->job)) return;
+    if (failed || atomic_load_explicit(&run->stop, memory_order_acquire)) /* as above */
+      give_up(c, now_ns);
+    else
+      begin(c, now_ns);
     return;
   default:
     mr_io_poll(c->io);
@@ -258,8 +303,10 @@ void mr_checkpoint_finish(struct mr_run *run) {
   if (!c || c->finished) return;
   c->finished = true;
   if (c->had_ended) return;
-  if (atomic_load_explicit(&c->state, memory_order_relaxed) == MR_CHECKPOINT_WRITING)
-    take_result(c, mr_io_finish(c->io, &c->job)); /* relaxed: the workers are joined */
+  /* relaxed: the workers are joined */
+  enum mr_checkpoint_state state = atomic_load_explicit(&c->state, memory_order_relaxed);
+  int64_t result = mr_io_in_flight(&c->job) ? mr_io_finish(c->io, &c->job) : c->job.result;
+  if (state == MR_CHECKPOINT_WRITING) take_result(c, result);
   if (mr_run_failed(run) || run->cut_short) return;
   for (uint32_t i = 0; i < run->plan->instance_cnt; i++)
     if (!has_ended(&run->insts[i])) return;
@@ -356,11 +403,14 @@ int mr_checkpoint_reserve(struct mr_run *run, struct mr_error *err) {
     rc = reserve(run, &p->save.mem, MR_PIECE_SZ, "snapshots", err);
     if (!rc) rc = reserve(run, &p->last.mem, MR_PIECE_SZ, "snapshots", err);
     if (rc || !inst->op->encode) continue;
-    p->last.spare_sz = SPARE_MORE;
+    p->last.spare_sz = p->last.spare_ready = SPARE_MORE;
     rc = reserve(run, &p->last.spare, p->last.spare_sz, "frozen state", err);
     if (rc) continue;
     p->save.spare_sz = inst->node->op_plan.state_max + inst->op->self_sz + SPARE_MORE;
     rc = reserve(run, &p->save.spare, p->save.spare_sz, "frozen state", err);
+    if (rc) continue;
+    p->save.spare_ready = p->save.spare_sz < READY_SZ ? p->save.spare_sz : READY_SZ;
+    memset(p->save.spare, 0, p->save.spare_ready);
   }
   return rc;
 }

@@ -9,6 +9,9 @@
  *     ^                                                                                      |
  *     +--------------------------(durable: sinks publish)-----------------------------------+
  *
+ * Where the memory for what is frozen has no pages yet, the barrier is in vain: PREPARING gets them
+ * beside the worker, and the next one begins at once.
+ *
  * Any worker drives it in its housekeeping, one at a time; behind the end the host does. */
 
 #include <stdatomic.h>
@@ -31,7 +34,12 @@ struct mr_piece {
   _Atomic uint32_t ended; /* `last` is whole */
 };
 
-enum mr_checkpoint_state { MR_CHECKPOINT_IDLE, MR_CHECKPOINT_BARRIER, MR_CHECKPOINT_WRITING };
+enum mr_checkpoint_state {
+  MR_CHECKPOINT_IDLE,
+  MR_CHECKPOINT_BARRIER,
+  MR_CHECKPOINT_PREPARING,
+  MR_CHECKPOINT_WRITING
+};
 
 struct mr_checkpoint {
   struct mr_run *run;
@@ -53,6 +61,7 @@ struct mr_checkpoint {
   _Atomic uint64_t next_ns; /* when the next one begins */
   struct mr_io_req job;
   bool full_said;
+  bool early; /* publish_early: it is said to be durable, and is not */
   /* the job */
   bool behind_end; /* of the one being written: all instances have ended */
   struct mr_error error;

@@ -41,7 +41,8 @@ struct mr_run_conf {
   bool lazy;      /* hot memory is backed when it is touched: for short runs that measure nothing */
   /* Called at named points of a checkpoint, for tests that end the process there; NULL: none. */
   void (*crash_point)(const char *point);
-  void *host; /* for operators of the host's own: mr_op_ctx.host */
+  bool publish_early; /* a mistake, for tests that must find it: parts before their manifest */
+  void *host;         /* for operators of the host's own: mr_op_ctx.host */
 };
 
 /* Lays everything out in memory, opens what operators open, creates the stats segment. On an error

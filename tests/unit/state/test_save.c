@@ -19,7 +19,11 @@ static bool to_file(void *ctx, const uint8_t *bytes, size_t len) {
 
 static struct mr_save begin(size_t sz) {
   file_len = 0;
-  return (struct mr_save){.mem = memory, .sz = sz, .spare = spare, .spare_sz = sizeof spare};
+  return (struct mr_save){.mem = memory,
+                          .sz = sz,
+                          .spare = spare,
+                          .spare_sz = sizeof spare,
+                          .spare_ready = sizeof spare};
 }
 
 static struct mr_load all_of(const struct mr_save *s) {
