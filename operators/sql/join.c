@@ -24,6 +24,7 @@ struct join {
   const struct mr_query_node *time, *window; /* where it is said */
   const struct mr_query_node **rest, **right_only;
   uint32_t rest_cnt, right_only_cnt;
+  const struct mr_query *list; /* whose columns it gives, or NULL: all */
   bool ok;
 };
 
@@ -257,6 +258,29 @@ static struct sql_side *name_columns(struct join *j, struct mr_tree *select) {
   return sides;
 }
 
+/* SELECT's columns; false: reported, or not that simple. */
+static bool list_columns(struct join *j, struct mr_tree *select) {
+  struct sql *s = j->s;
+  static const char *const words[] = {"left", "right"};
+  for (uint32_t i = 0; i < j->list->item_cnt; i++) {
+    const struct mr_query_item *item = &j->list->items[i];
+    const struct mr_query_node *n = item->expr;
+    int32_t side = !n->of && is_shared(j, n->name) ? 0 : side_of(j, n, true);
+    const char *name = item->name ? item->name : n->name;
+    if (side < 0) return false;
+    if (mr_tree_get(select, name)) {
+      sql_error(s, MR_CODE_DUPLICATE_KEY, item->name ? item->name_off : item->off,
+                item->name ? item->name_len : item->len, "two columns are named \"%s\"", name);
+      j->ok = false;
+      return false;
+    }
+    const char *value = mr_arena_printf(s->x->arena, "%s.\"%s\"", words[side], n->name);
+    sql_put(s, select, name, sql_word(s, value, n->off, n->len),
+            item->name ? item->name_off : item->off, item->name ? item->name_len : item->len);
+  }
+  return true;
+}
+
 static void put_keys(struct join *j, struct mr_tree *step) {
   struct sql *s = j->s;
   static const char *const words[] = {"left", "right"};
@@ -301,13 +325,17 @@ static struct sql_rel add_join(struct join *j) {
   if (j->kind != MR_QUERY_INNER)
     sql_put(s, step, "kind", sql_word(s, kinds[j->kind], off, len), off, len);
   struct mr_tree *select = mr_tree_new(s->x->arena, MR_TREE_MAP, sql_span(s, off, len));
-  struct sql_side *sides = name_columns(j, select);
+  bool listed = j->list && !j->rest_cnt;
+  struct sql_side *sides = NULL;
+  if (listed && !list_columns(j, select)) return (struct sql_rel){.off = off, .len = len};
+  if (!listed) sides = name_columns(j, select);
   sql_put(s, step, "select", select, off, len);
   sql_hand_on(s, step, SQL_DELAY | SQL_LATE);
   struct sql_rel rel = sql_add(s, sql_name(s, j->prefix, "join"), step, NULL, l);
   rel.alias = NULL;
   rel.sides = sides;
-  rel.side_cnt = 2;
+  rel.side_cnt = sides ? 2 : 0;
+  rel.listed = listed;
   if (!rel.from || !j->rest_cnt) return rel;
   struct sql_scope scope = {s, &rel};
   return sql_where(s, &rel, j->prefix, "on", j->rest, j->rest_cnt, sql_in_scope, &scope);
@@ -339,7 +367,8 @@ static bool read_side(struct join *j, int i, const struct mr_query_from *f) {
 
 struct sql_rel sql_join(struct sql *s, const struct mr_query_from *f, const char *prefix) {
   struct sql_rel none = {.off = f->off, .len = f->len};
-  struct join j = {.s = s, .f = f, .prefix = prefix, .kind = f->join, .ok = true};
+  struct join j = {.s = s, .f = f, .prefix = prefix, .kind = f->join, .list = s->list, .ok = true};
+  s->list = NULL;
   bool turned = f->join == MR_QUERY_RIGHT;
   j.lo = j.hi = UNBOUND;
   if (turned) j.kind = MR_QUERY_LEFT;

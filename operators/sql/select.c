@@ -351,20 +351,30 @@ static bool has_groups(const struct mr_query *q) {
   return false;
 }
 
+/* Is all that a join's rows go through a choice of columns? Then the join makes it. */
+static bool only_chooses(const struct mr_query *q) {
+  if (q->from->kind != MR_QUERY_JOIN || q->where || q->distinct || has_groups(q)) return false;
+  for (uint32_t i = 0; i < q->item_cnt; i++)
+    if (!q->items[i].expr || q->items[i].expr->kind != MR_QUERY_COLUMN) return false;
+  return true;
+}
+
 static struct sql_rel plan_select(struct sql *s, const struct mr_query *q, const char *prefix,
                                   const struct sql_rank *rank) {
   struct sql_rank inner = {0};
   struct sql_rel none = {.off = q->off, .len = q->len};
   if (!q->from) return none;
   bool ranked = find_rank(s, q, &inner);
+  s->list = !rank && only_chooses(q) ? q : NULL;
   struct sql_rel rel = sql_from(s, q->from, prefix, ranked ? &inner : NULL);
+  s->list = NULL;
   if (!rel.from) return rel;
   if (q->where) rel = plan_where(s, q, &rel, prefix, ranked ? inner.bound : NULL);
   if (!rel.from) return rel;
   bool groups = has_groups(q);
   if (groups) rel = sql_group(s, q, &rel, prefix, rank);
   if (rel.from && rank && !groups) rel = sql_top(s, q, &rel, prefix, rank, NULL);
-  if (rel.from && !groups) rel = plan_list(s, q, &rel, prefix, rank);
+  if (rel.from && !groups && !rel.listed) rel = plan_list(s, q, &rel, prefix, rank);
   if (rel.from && q->distinct) rel = sql_distinct(s, q, &rel, prefix, groups);
   return rel;
 }

@@ -39,6 +39,7 @@ struct sql {
   uint32_t used;  /* options that went to some step: SQL_* */
   uint32_t depth; /* of subqueries */
   bool nameless;  /* columns need no name: the right side of UNION has the left one's */
+  const struct mr_query *list; /* whose SELECT the next JOIN may have as its own; or NULL */
 };
 enum {
   SQL_DELAY = 1,
@@ -58,6 +59,7 @@ struct sql_rel {
   bool made;                      /* by a step of ours */
   const struct sql_side *sides;   /* of a join: what its columns are called now; or NULL */
   uint32_t side_cnt;
+  bool listed; /* they are those of SELECT already */
 };
 
 /* One stream of a join: its alias, and its columns' names behind the join. */

@@ -206,12 +206,20 @@ SAME = {
          " select: { n: count(*) } }",
          "NAME_c_select: { type: map, from: NAME_c_window,"
          " select: { window_start: window_start, city: city, n: n } }",
-         "NAME_join: { type: join, left: NAME_n_select, right: NAME_c_select, kind: full,"
+         "NAME: { type: join, left: NAME_n_select, right: NAME_c_select, kind: full,"
          " key: [window_start, city], within: { before: 0s, after: 0s }, select: {"
-         " n_window_start: left.window_start, n_city: left.city, n_n: left.n,"
-         " c_window_start: right.window_start, c_city: right.city, c_n: right.n } }",
-         "NAME: { type: map, from: NAME_join, select: { window_start: n_window_start,"
-         " city: n_city, n: n_n, calls: c_n } }"]),
+         " window_start: left.window_start, city: left.city, n: left.n, calls: right.n } }"]),
+    "tumble_join": (
+        """SELECT c.city, c.severity, e.severity AS other FROM calls c
+           JOIN (SELECT city, severity, timestamp FROM events WHERE severity = 'low') AS e
+             ON tumble(c.timestamp, INTERVAL '2s') = tumble(e.timestamp, INTERVAL '2s')
+                AND c.city = e.city""", "",
+        ["NAME_e_where: { type: filter, from: events, where: severity = 'low' }",
+         "NAME_e_select: { type: map, from: NAME_e_where,"
+         " select: { city: city, severity: severity, timestamp: timestamp } }",
+         "NAME: { type: join, left: calls, right: NAME_e_select, key: [city],"
+         " window: { tumbling: 2s }, select: { city: left.city, severity: left.severity,"
+         " other: right.severity } }"]),
     "session": (
         """SELECT session_start(timestamp, INTERVAL '10s') AS at, city, severity, count(*) AS n
            FROM calls GROUP BY session(timestamp, INTERVAL '10s'), city, severity""", "",
