@@ -523,16 +523,40 @@ static uint32_t ref_of_key(const struct mr_space *space, const struct mr_table *
   return t->array_ref && at < t->array_cap ? array_of(space, t)[at] : 0;
 }
 
+/* The rows that the first buckets of up to FETCH_ROWS tags name, which mostly are those of the
+ * keys; NULL: the bucket has not the tag. They are asked for. */
+static void fetch_candidates(const struct mr_space *space, const struct mr_table *t,
+                             const uint32_t *tags, uint32_t cnt, struct mr_row **out) {
+  struct mr_index_look look = mr_index_look(&space->store, &t->index);
+  for (uint32_t i = 0; i < cnt; i++) {
+    const struct mr_index_bucket *b =
+        mr_index_seg_of(&look, tags[i]) + mr_index_first(tags[i], look.mask);
+    uint32_t match = mr_index_match(b, tags[i]);
+    struct mr_row *row = mr_row_at(space, b->refs[__builtin_ctz(match | 0x80)]);
+    mr_prefetch(row);
+    out[i] = match ? row : NULL;
+  }
+}
+
+/* Three stages, FETCH_ROWS at a time: buckets, rows, keys. */
 static void look_hashed(const struct mr_space *space, const struct mr_table *t,
                         const struct mr_row_keys *keys, uint32_t cnt, struct mr_row **out) {
-  uint16_t rows[MR_BATCH_ROWS];
-  struct mr_key_batch batch = {.words = keys->words, .tags = keys->tags};
-  bool far = t->row_cnt * (space->row_sz + 16u) > CACHE_SZ;
-  for (uint32_t i = 0; i < cnt; i++) rows[i] = (uint16_t)i;
+  uint32_t words = space->keys->words, ahead = cnt < FETCH_ROWS ? cnt : FETCH_ROWS;
+  bool one = words == 1 && space->keys->str_word == 1;
+  struct mr_index_look look = mr_index_look(&space->store, &t->index);
+  for (uint32_t i = 0; i < cnt; i++)
+    mr_prefetch(mr_index_seg_of(&look, keys->tags[i]) + mr_index_first(keys->tags[i], look.mask));
+  fetch_candidates(space, t, keys->tags, ahead, out);
   for (uint32_t at = 0; at < cnt; at += FETCH_ROWS) {
-    uint32_t n = cnt - at < FETCH_ROWS ? cnt - at : FETCH_ROWS;
-    if (far) fetch_ahead(space, t, keys->tags, rows, at, cnt);
-    look_up(space, t, &batch, rows + at, n, out + at);
+    uint32_t end = cnt - at < FETCH_ROWS ? cnt : at + FETCH_ROWS;
+    ahead = cnt - end < FETCH_ROWS ? cnt - end : FETCH_ROWS;
+    fetch_candidates(space, t, keys->tags + end, ahead, out + end);
+    for (uint32_t i = at; i < end; i++) {
+      const uint64_t *key = keys->words + (size_t)i * words;
+      bool hit = out[i] && (one ? out[i]->key[0] == *key
+                                : mr_keys_equal(space->keys, space->base, out[i]->key, key));
+      if (__builtin_expect(!hit, 0)) out[i] = probe(space, t, keys->tags[i], key);
+    }
   }
 }
 

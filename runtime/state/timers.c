@@ -114,3 +114,17 @@ int64_t mr_timers_least(const struct mr_timers *timers) {
   if (!lowest(timers, &level, &digit, &lo, &hi)) return INT64_MAX;
   return (int64_t)(lo ^ UINT64_C(1) << 63);
 }
+
+bool mr_timers_peek(const struct mr_store *store, const struct mr_timers *timers,
+                    struct mr_timer *out) {
+  uint32_t level, digit;
+  uint64_t lo, hi;
+  if (timers->drain || !lowest(timers, &level, &digit, &lo, &hi)) return false;
+  const struct chunk *c = chunk_at(store, timers->heads[level][digit]);
+  uint32_t first = 0;
+  for (uint32_t i = 1; i < c->cnt; i++)
+    if (c->entries[i].at < c->entries[first].at) first = i;
+  *out =
+      (struct mr_timer){(int64_t)(c->entries[first].at ^ UINT64_C(1) << 63), c->entries[first].ref};
+  return true;
+}

@@ -34,6 +34,10 @@ bool mr_timers_add(struct mr_store *store, struct mr_timers *timers, int64_t at_
  * move entries. */
 uint32_t mr_timers_take(struct mr_store *store, struct mr_timers *timers, int64_t until_us,
                         struct mr_timer *out, uint32_t max, bool *more, bool *full);
+/* One of the entries that come first, for who wants to tell about it: the first of those that lie
+ * together. False: there is none. */
+bool mr_timers_peek(const struct mr_store *store, const struct mr_timers *timers,
+                    struct mr_timer *out);
 /* A time that no entry is before; INT64_MAX: there is none. */
 int64_t mr_timers_least(const struct mr_timers *timers);
 

@@ -64,6 +64,8 @@ MR_TEST(timers_come_out_when_time_has_reached_them_and_not_before) {
     for (uint32_t k = 1; k <= CNT; k++)
       if (due[k] != INT64_MIN && due[k] < least) least = due[k];
     assert_true(mr_timers_least(&w.timers) <= least);
+    struct mr_timer peek;
+    if (mr_timers_peek(&w.store, &w.timers, &peek)) assert_int_equal(due[peek.ref], peek.at_us);
     take(&w, now);
   }
   take(&w, INT64_MAX - 1);

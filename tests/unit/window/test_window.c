@@ -36,6 +36,8 @@ static const struct query queries[] = {
      .gap_us = SECOND},
     {"hopping by dense keys", KEY_CITY | KEY_OK, "n mint maxt", 10 * SECOND, 0, NULL, NULL,
      .slide_us = 2 * SECOND},
+    {"hopping counts", KEY_CITY | KEY_OK, "n nok nv", 10 * SECOND, 0, NULL, NULL,
+     .slide_us = 3 * SECOND},
     {"hopping, paired slices", KEY_CITY, "n sv minv maxv av sdr maxd len", 10 * SECOND, 0, NULL,
      NULL, .slide_us = 4 * SECOND},
     {"hopping lists", KEY_CITY, "n cs vs ns sset dn", 6 * SECOND, SECOND, NULL, NULL,
