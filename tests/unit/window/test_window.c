@@ -469,6 +469,51 @@ MR_TEST(a_window_of_many_keys_comes_out_in_batches_and_lists_that_fill_the_heap_
   harness_end(&h);
 }
 
+MR_TEST(sessions_beyond_max_keys_are_dead_letters_and_room_comes_back_with_the_gap) {
+  MR_UNUSED_STATE;
+  static struct harness h;
+  begin(&h, &mr_op_window,
+        "window: { session: 10s }\nkey: [city]\nmax_keys: 2\non_full: dead_letter\n", 0, false);
+  struct row rows[] = {at(1, 0, 1), at(2, 1, 2),  at(3, 2, 3),
+                       at(4, 0, 4), at(14, 2, 5), at(15, 0, 6)};
+  for (uint32_t i = 0; i < 6; i++) harness_row(&h, &rows[i], 1);
+  EXPECT(&h.errors, "MR3041 no room for a new key: max_keys is 2",
+         "MR3041 no room for a new key: max_keys is 2");
+  /* the third city comes while two are open, and again when they end: one row of its own later */
+  assert_int_equal(h.ctx.counts.dead_letters, 2);
+  harness_finish(&h, true);
+  assert_int_equal(h.ctx.counts.state_keys, 0);
+  assert_int_equal(h.ctx.counts.absorbed, 4);
+  harness_end(&h);
+}
+
+MR_TEST(a_row_between_two_sessions_makes_one_of_them_and_a_closed_one_grows) {
+  MR_UNUSED_STATE;
+  static struct harness h;
+  begin(&h, &mr_op_window,
+        "window: { session: 10s }\nkey: [city]\nselect: { n: count(*), l: collect_list(v) }\n"
+        "delay: 30s\nallowed_lateness: 60s\n",
+        30 * SECOND, true);
+  h.writes_closed = true;
+  struct row rows[] = {at(0, 0, 1),  at(25, 0, 2), at(15, 0, 3), /* touches the second: 15 + 10 */
+                       at(10, 0, 4), /* exactly one gap from the first */
+                       at(70, 1, 5), at(40, 0, 6), at(200, 1, 7), at(50, 0, 8)};
+  for (uint32_t i = 0; i < 4; i++) harness_row(&h, &rows[i], 1);
+  assert_int_equal(h.main.cnt, 0);
+  harness_row(&h, &rows[4], 1); /* watermark 40: the session of four rows closes */
+  EXPECT(&h.main, "window_start=1760313600000000 window_end=1760313635000000 city=SF n=4 "
+                  "l=[1,4,3,2]");
+  harness_row(&h, &rows[5], 1); /* its own session: 40 is beyond 35 */
+  assert_int_equal(h.main.cnt, 0);
+  harness_row(&h, &rows[6], 1); /* watermark 170: the state of the first goes, of 40 too */
+  harness_row(&h, &rows[7], 1);
+  EXPECT(&h.late, "000008");
+  harness_finish(&h, true);
+  assert_int_equal(h.ctx.counts.late, 1);
+  assert_int_equal(h.ctx.counts.absorbed, 7);
+  harness_end(&h);
+}
+
 MR_TEST(sessions_of_many_keys_leave_the_state_as_it_was) {
   MR_UNUSED_STATE;
   enum { KEYS = 100000 };
@@ -592,6 +637,8 @@ static const struct CMUnitTest cases[] = {
     MR_CASE(keys_beyond_max_keys_stop_the_graph_or_are_dead_letters),
     MR_CASE(a_full_state_refuses_rows_and_works_on_after_a_window_closes),
     MR_CASE(a_window_of_many_keys_comes_out_in_batches_and_lists_that_fill_the_heap_cut_them),
+    MR_CASE(sessions_beyond_max_keys_are_dead_letters_and_room_comes_back_with_the_gap),
+    MR_CASE(a_row_between_two_sessions_makes_one_of_them_and_a_closed_one_grows),
     MR_CASE(sessions_of_many_keys_leave_the_state_as_it_was),
     MR_CASE(option_tables_are_well_formed),
     MR_CASE(options_that_do_not_exist_yet_and_clashes_are_said_at_load),
