@@ -18,7 +18,7 @@ def verbs(text):
 
 
 def load_yaml(path):
-    """A graph file as a reader of YAML 1.2 sees it: a timestamp is a text."""
+    """A graph file as a reader of YAML 1.2 sees it: a timestamp is a text, and so is `on`."""
     try:
         import yaml
     except ImportError:
@@ -28,9 +28,12 @@ def load_yaml(path):
         pass
 
     Loader.yaml_implicit_resolvers = {
-        first: [(tag, regex) for tag, regex in rules if not tag.endswith(":timestamp")]
+        first: [(tag, regex) for tag, regex in rules
+                if not tag.endswith((":timestamp", ":bool"))]
         for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+    Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"),
+                                 list("tf"))
     return yaml.load(path.read_text(), Loader=Loader)
 
 
