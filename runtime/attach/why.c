@@ -250,6 +250,21 @@ static void look_at_watermark(struct why *w, bool emits) {
   tell_holder(w, f, &open);
 }
 
+/* A join holds rows until its watermark says that the other side has none for them. */
+static void look_at_join(struct why *w, bool emits) {
+  static const struct windows none = {.end_us = INT64_MAX};
+  uint64_t held = 0;
+  int64_t us = mr_topology_watermark_us(w->now, w->node);
+  if (strcmp(w->node->type, "join") != 0 || emits || us == INT64_MAX) return;
+  for (uint32_t i = w->node->first; i < w->node->first + w->node->cnt; i++)
+    held += mr_snapshot_word(&w->now->nodes[i].state_keys);
+  if (!held) return;
+  struct finding *f =
+      find(w, "watermark", "%s holds %s and waits for the other side: its watermark is %s",
+           w->node->name, rows(w, held), us == INT64_MIN ? "not there yet" : time_of(w, us));
+  tell_holder(w, f, &none);
+}
+
 /* ---- input ---- */
 
 static void look_at_source(struct why *w, const struct sum *s) {
@@ -473,6 +488,7 @@ static bool look(struct why *w, const char *node) {
   struct sum s = sum_of(w->part, w->node), all = sum_of(w->now, w->node);
   look_at_graph(w);
   look_at_watermark(w, w->live && s.out > 0);
+  look_at_join(w, w->live && s.out > 0);
   look_at_input(w, &s, &all);
   look_at_filter(w, &all);
   look_at_speed(w, &s);

@@ -6,6 +6,7 @@ for any number of workers; and what a join cannot do, with its place."""
 import itertools
 import json
 import random
+import signal
 
 import millrace
 
@@ -167,6 +168,26 @@ sinks: { out: { type: file, from: j, path: out.ndjson }, x: { type: null, from: 
             pairs = sorted(row["a"] + row["b"] for row in self.rows("out.ndjson"))
             self.assertEqual(pairs, sorted(f"{i}{i + d}" for i in range(6) for d in (0, 2)
                                            if i + d < 6))
+
+    def test_why_names_the_side_that_a_join_waits_for(self):
+        self.write("orders.ndjson", "".join(
+            json.dumps({"t": 1000 * i, "id": i, "item": "a"}) + "\n" for i in range(5)))
+        self.write("pays.ndjson", "")
+        text = SMALL % (GOOD + ", kind: left")
+        self.write("g.yaml", text.replace("format: json,", "format: json, follow: true,"))
+        child = self.start("run", "g.yaml", "--quiet")
+        told = []
+
+        def waits():
+            told[:] = [self.millrace("why", "joined", "j").out]
+            return "holds 5 rows" in told[0]
+
+        self.wait_for("a join that waits", waits)
+        self.assertIn("waits for the other side", told[0])
+        self.assertRegex(told[0], r"held back by +pays.*no event yet")
+        self.assertIn("idle_after", told[0])
+        child.send_signal(signal.SIGTERM)
+        self.assertEqual(child.wait(30), 0)
 
     def test_without_select_left_comes_before_right_and_a_clash_says_so(self):
         self.write("orders.ndjson", '{"t":5000,"id":1,"item":"a"}\n')
