@@ -30,9 +30,9 @@ const struct mr_bench *const mr_bench_table[] = {
     &mr_bench_gen_city,      &mr_bench_gen_transactions, &mr_bench_gen_java,
     &mr_bench_gen_ecommerce, &mr_bench_gen_sensors,      &mr_bench_ecommerce_duckdb,
     &mr_bench_solo,          &mr_bench_ndjson_workers,   &mr_bench_hop_1e2,
-    &mr_bench_hop_1e5,       &mr_bench_session,          &mr_bench_sql,
-    &mr_bench_io_append,     &mr_bench_topic_read,       &mr_bench_topic_append,
-    &mr_bench_topic_sync,
+    &mr_bench_hop_1e5,       &mr_bench_session,          &mr_bench_join,
+    &mr_bench_sql,           &mr_bench_io_append,        &mr_bench_topic_read,
+    &mr_bench_topic_append,  &mr_bench_topic_sync,
 };
 const size_t mr_bench_cnt = sizeof mr_bench_table / sizeof mr_bench_table[0];
 

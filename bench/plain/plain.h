@@ -174,6 +174,12 @@ void mr_group_table_hash(const struct mr_group_table *table, uint64_t *rows, uin
 int mr_plain_session(const struct mr_group_columns *columns, int64_t gap_us, uint64_t *rows,
                      uint64_t *hash);
 
+/* Pairs of rows of left and right (value: event time, in order; as many rows on each side) with the
+ * same key and at most near_us apart. live: rows that near_us covers. Rows: key, left's and right's
+ * time. 0 or MR_ERR_NOMEM. */
+int mr_plain_join(const struct mr_group_columns *left, const struct mr_group_columns *right,
+                  int64_t near_us, uint64_t live, uint64_t *rows, uint64_t *hash);
+
 /* --- rings: two pinned threads (CPU 0 and 1 of those allowed) -----------------------------------
  */
 

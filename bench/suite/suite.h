@@ -42,6 +42,7 @@ struct mr_suite_group {
 };
 
 /* bench->arg: number of keys; columns' value is the event time. */
+extern const struct mr_bench mr_bench_join;
 extern const struct mr_bench mr_bench_hop_1e2, mr_bench_hop_1e5, mr_bench_session;
 
 /* bench->arg: instances. */
