@@ -372,10 +372,13 @@ static struct sql_rel add_step(struct group *g, const struct sql_rel *in) {
   if (w) sql_put(s, step, "window", make_window(g, shape_of(w)), w->off, w->len);
   put_keys(g, step);
   if (g->select->cnt) sql_put(s, step, "select", g->select, g->q->off, g->q->len);
-  uint32_t which = SQL_EMIT | SQL_EVERY;
-  if (w) which |= SQL_LATE | SQL_LATENESS | SQL_DELAY;
+  uint32_t which = 0; /* corrections would be added up by what groups or joins these rows */
+  if (!s->inner && !(w && g->rank)) which |= SQL_EMIT | SQL_EVERY | (w ? SQL_LATENESS : 0);
+  if (w) which |= SQL_LATE | (in->derived ? 0 : SQL_DELAY);
   sql_hand_on(s, step, which);
-  return sql_add(s, sql_name(s, g->prefix, w ? "window" : "group"), step, time, in);
+  struct sql_rel out = sql_add(s, sql_name(s, g->prefix, w ? "window" : "group"), step, time, in);
+  out.derived = true;
+  return out;
 }
 
 /* The columns of SELECT in their order, unless the step gives just these. */

@@ -330,8 +330,9 @@ static struct sql_rel add_join(struct join *j) {
   if (listed && !list_columns(j, select)) return (struct sql_rel){.off = off, .len = len};
   if (!listed) sides = name_columns(j, select);
   sql_put(s, step, "select", select, off, len);
-  sql_hand_on(s, step, SQL_DELAY | SQL_LATE);
+  sql_hand_on(s, step, SQL_LATE | (l->derived && r->derived ? 0 : SQL_DELAY));
   struct sql_rel rel = sql_add(s, sql_name(s, j->prefix, "join"), step, NULL, l);
+  rel.derived = true;
   rel.alias = NULL;
   rel.sides = sides;
   rel.side_cnt = sides ? 2 : 0;
@@ -377,8 +378,11 @@ struct sql_rel sql_join(struct sql *s, const struct mr_query_from *f, const char
               "JOIN is not available yet: there is no step join");
     return none;
   }
-  bool left = read_side(&j, turned, f->left);
-  if (!read_side(&j, !turned, f->right) || !left) return none;
+  s->inner++;
+  bool read = read_side(&j, turned, f->left);
+  read &= read_side(&j, !turned, f->right);
+  s->inner--;
+  if (!read) return none;
   if (!strcmp(j.sides[0].alias, j.sides[1].alias)) {
     sql_error(s, MR_EXPR_AMBIGUOUS_COLUMN, f->off, f->len,
               "both sides of JOIN are named %s; give one another name", j.sides[0].alias);

@@ -81,7 +81,7 @@ static struct sql_rel add_dedup(const struct rank *r, struct mr_tree *step, cons
     mr_diag_try(d, "within: 1h beside the query");
     return (struct sql_rel){.off = r->in->off, .len = r->in->len};
   }
-  sql_hand_on(s, step, SQL_DELAY | SQL_LATE | SQL_WITHIN);
+  sql_hand_on(s, step, SQL_LATE | SQL_WITHIN | (r->in->derived ? 0 : SQL_DELAY));
   return sql_add(s, sql_name(s, prefix, "dedup"), step, NULL, r->in);
 }
 
@@ -144,7 +144,9 @@ static struct sql_rel top_rows(const struct rank *r, const char *prefix, bool wi
   if (rank->read)
     sql_put(s, step, "rank", sql_word(s, rank->name, r->call->off, r->call->len), r->call->off,
             r->call->len);
-  sql_hand_on(s, step, r->outs ? SQL_LATE : SQL_DELAY | SQL_LATE | SQL_EMIT | SQL_EVERY);
+  uint32_t which = SQL_LATE | (r->in->derived ? 0 : SQL_DELAY);
+  if (!s->inner) which |= SQL_EMIT | SQL_EVERY;
+  sql_hand_on(s, step, which);
   return sql_add(s, sql_name(s, prefix, "top_n"), step, NULL, r->in);
 }
 

@@ -365,13 +365,15 @@ static struct sql_rel plan_select(struct sql *s, const struct mr_query *q, const
   struct sql_rel none = {.off = q->off, .len = q->len};
   if (!q->from) return none;
   bool ranked = find_rank(s, q, &inner);
+  bool groups = has_groups(q), regroups = groups || q->distinct || rank;
   s->list = !rank && only_chooses(q) ? q : NULL;
+  s->inner += regroups;
   struct sql_rel rel = sql_from(s, q->from, prefix, ranked ? &inner : NULL);
+  s->inner -= regroups;
   s->list = NULL;
   if (!rel.from) return rel;
   if (q->where) rel = plan_where(s, q, &rel, prefix, ranked ? inner.bound : NULL);
   if (!rel.from) return rel;
-  bool groups = has_groups(q);
   if (groups) rel = sql_group(s, q, &rel, prefix, rank);
   if (rel.from && rank && !groups) rel = sql_top(s, q, &rel, prefix, rank, NULL);
   if (rel.from && !groups && !rel.listed) rel = plan_list(s, q, &rel, prefix, rank);

@@ -125,7 +125,7 @@ void sql_hand_on(struct sql *s, struct mr_tree *step, uint32_t which) {
 
 struct sql_rel sql_add(struct sql *s, const char *name, struct mr_tree *step, struct mr_tree *time,
                        const struct sql_rel *in) {
-  struct sql_rel out = {.alias = in->alias, .off = in->off, .len = in->len};
+  struct sql_rel out = {.alias = in->alias, .off = in->off, .len = in->len, .derived = in->derived};
   if (!in->from || mr_op_expand_add(s->x, name, step, time) < 0) return out;
   out.from = name;
   out.schema = mr_op_expand_schema(s->x, name);

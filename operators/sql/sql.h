@@ -40,6 +40,7 @@ struct sql {
   uint32_t depth; /* of subqueries */
   bool nameless;  /* columns need no name: the right side of UNION has the left one's */
   const struct mr_query *list; /* whose SELECT the next JOIN may have as its own; or NULL */
+  uint32_t inner;              /* > 0: what is made is grouped or joined again */
 };
 enum {
   SQL_DELAY = 1,
@@ -57,6 +58,7 @@ struct sql_rel {
   const struct mr_schema *schema; /* NULL: not known before it is read */
   uint32_t off, len;              /* where the query names it */
   bool made;                      /* by a step of ours */
+  bool derived;                   /* by a window or join of ours: no delay of their own */
   const struct sql_side *sides;   /* of a join: what its columns are called now; or NULL */
   uint32_t side_cnt;
   bool listed; /* they are those of SELECT already */

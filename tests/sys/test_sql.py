@@ -83,13 +83,13 @@ SAME = {
              SELECT window_start, city, count(*) AS n FROM events
              GROUP BY tumble(timestamp, INTERVAL '1m'), city)
            SELECT window_start, window_end, max(n) AS most FROM minutes m
-           GROUP BY tumble(window_time, INTERVAL '5m')""", "",
+           GROUP BY tumble(window_time, INTERVAL '5m')""", "delay: 40s, emit: update, late: drop",
         ["NAME_minutes_window: { type: window, from: events, window: { tumbling: 1m },"
-         " key: [city], select: { n: count(*) } }",
+         " key: [city], select: { n: count(*) }, delay: 40s, late: drop }",
          "NAME_minutes_select: { type: map, from: NAME_minutes_window,"
          " select: { window_start: window_start, city: city, n: n } }",
          "NAME: { type: window, from: NAME_minutes_select, window: { tumbling: 5m },"
-         " select: { most: max(n) } }"]),
+         " select: { most: max(n) }, emit: update, late: drop }"]),
     "sub": (
         """SELECT x.city FROM (SELECT city, length(city) AS n FROM events
                                WHERE severity = 'high') AS x WHERE x.n > 5""", "",
