@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The e-commerce graph against an independent recount: every event with all its fields, counts per
-minute, revenue, sessions, devices. Distinct counts are estimates: each must be near the true one,
+minute, users, revenue, sessions, devices. Distinct counts are estimates: each must be near the true one,
 and all together nearer."""
 
 import collections
@@ -90,6 +90,22 @@ class Shop(system.System):
         self.assertEqual(sum(r["count"] for r in got.values()), self.count)
         self.assert_estimates((got[at]["unique_users"], len({e["user_id"] for e in events}))
                               for at, events in want.items())
+
+    def test_what_a_user_did_in_five_minutes_of_every_minute(self):
+        want = collections.defaultdict(list)
+        for e in self.all_events:
+            last = system.window_of(e["timestamp"], 60)
+            for start in range(last - 240, last + 60, 60):
+                want[start, e["user_id"]].append(e)
+        got = self.by_key(self.files["user_activity"], want, 300,
+                          ["window_start", "window_end", "user_id", "event_count", "event_types",
+                           "first_event", "last_event"], "user_id")
+        for at, events in want.items():
+            row, times = got[at], [e["timestamp"] for e in events]
+            self.assertEqual(row["event_count"], len(events))
+            self.assertEqual(row["event_types"], [e["event_type"] for e in events])
+            self.assertEqual((row["first_event"], row["last_event"]), (times[0], times[-1]))
+        self.assertEqual(sum(r["event_count"] for r in got.values()), 5 * self.count)
 
     def test_revenue_per_ten_minutes(self):
         amounts, buyers = collections.defaultdict(list), collections.defaultdict(set)
