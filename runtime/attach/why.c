@@ -383,11 +383,17 @@ static const struct mr_topology_node *find_brake(const struct why *w, uint32_t *
   return &w->t->nodes[at] == w->node ? NULL : &w->t->nodes[at];
 }
 
+/* Rows wait there because the graph file says so. */
+static bool throttles(const struct mr_topology_node *n) {
+  return !strcmp(n->type, "throttle");
+}
+
 static void tell_brake(struct why *w, struct finding *f, const struct mr_topology_node *brake,
                        uint32_t link) {
   struct sum s = sum_of(w->part, brake);
   bool sink = !strcmp(brake->kind, "sink");
   const char *doing = s.blocked > s.busy && sink ? "it waits for what it writes to"
+                      : throttles(brake)         ? "it lets no more through than its rate"
                       : s.blocked > s.busy       ? "it is held up itself"
                                                  : "it works as fast as it can";
   detail(w, f, "waits for", "%s (%s): busy %.0f %%, blocked %.0f %%: %s", brake->name, brake->type,
@@ -417,8 +423,9 @@ static void look_at_speed(struct why *w, const struct sum *s) {
   } else if (s->blocked >= BLOCKED_SLOW) {
     bool sink = !strcmp(w->node->kind, "sink");
     find(w, "slow",
-         sink ? "%s is slow: for %.0f %% of %s it waited for what it writes to"
-              : "%s was held up for %.0f %% of %s",
+         sink                 ? "%s is slow: for %.0f %% of %s it waited for what it writes to"
+         : throttles(w->node) ? "%s lets rows wait, for %.0f %% of %s: more come than its rate"
+                              : "%s was held up for %.0f %% of %s",
          w->node->name, s->blocked * 100, took);
   }
   if (s->busy < BUSY_FULL) return;

@@ -45,6 +45,13 @@ sources: { in: { type: generate, of: city } }
 steps: { all: { type: filter, from: in, where: "city <> 'x'" } }
 sinks: { out: { type: file, from: all, path: fifo } }
 """
+SLOWLY = """millrace: 1
+graph: slowly
+runtime: { workers: { count: 2 }, link_items: 4 }
+sources: { in: { type: generate, of: city } }
+steps: { slow: { type: throttle, from: in, rate: 100/s } }
+sinks: { out: { type: 'null', from: slow } }
+"""
 HEAVY = """millrace: 1
 graph: heavy
 runtime: { workers: { count: 2 }, link_items: 4 }
@@ -178,6 +185,15 @@ class Slow(Why):
             child.wait()
             self.assertEqual(self.why("stuck", "in")["slow"]["text"],
                              "in is held up: out takes rows more slowly than they come")
+
+    def test_a_throttle_that_lets_rows_wait_is_named(self):
+        self.run_graph("slowly", SLOWLY)
+        f = self.wait_why("slowly", "in", "slow")
+        self.assertEqual(f["text"], "in is held up: slow takes rows more slowly than they come")
+        self.assertRegex(f["waits for"], r"^slow \(throttle\): busy \d+ %, blocked \d+ %: it lets "
+                                         r"no more through than its rate$")
+        self.assertRegex(self.wait_why("slowly", "slow", "slow")["text"],
+                         r"^slow lets rows wait, for \d+ % of \S+: more come than its rate$")
 
     def test_a_step_that_works_all_the_time_is_named(self):
         work = "upper(" * 40 + "concat(city, description)" + ")" * 40
