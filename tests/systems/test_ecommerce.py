@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The e-commerce graph against an independent recount: every event with all its fields, counts per
-minute, users, revenue, sessions, devices. Distinct counts are estimates: each must be near the true one,
-and all together nearer."""
+minute, users, revenue, sessions, devices. Distinct counts are estimates: each must be near the true
+one, and all together nearer."""
 
 import collections
 import functools
