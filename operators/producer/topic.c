@@ -392,8 +392,10 @@ static enum mr_poll next_records(struct mr_op_ctx *ctx) {
 /* ---- values into lines ---- */
 
 static bool is_blank(const struct mr_record *rec) {
-  for (uint32_t i = 0; i < rec->value_sz; i++)
-    if (!strchr(" \t\r\n", rec->value[i]) || !rec->value[i]) return false;
+  for (uint32_t i = 0; i < rec->value_sz; i++) {
+    char c = rec->value[i];
+    if (c != ' ' && c != '\t' && c != '\r' && c != '\n') return false;
+  }
   return true;
 }
 

@@ -323,7 +323,7 @@ static int open_all(struct consume *c) {
     rc = mr_error_set(&err, MR_ERR_NOENT, "topic %s has %u partitions", cmd->name, conf.partitions);
   if (!rc && cmd->group)
     rc = mr_topic_group_open(&c->group, cmd->io, cmd->dir, cmd->group, cmd->name, &err);
-  c->lanes = calloc(conf.partitions + 1, sizeof *c->lanes);
+  if (!rc) c->lanes = calloc(conf.partitions + 1, sizeof *c->lanes);
   for (uint32_t p = 0; !rc && c->lanes && p < conf.partitions; p++)
     if (cmd->partition < 0 || cmd->partition == p) rc = open_lane(c, p, &err);
   return rc ? mr_topic_failed(cmd, &err, false) : MR_EXIT_OK;
