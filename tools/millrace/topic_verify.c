@@ -162,17 +162,17 @@ static int look(struct described *d) {
 
 static void add_configs(struct described *d) {
   const struct mr_topic_log_conf *log = &d->conf.log;
-  const char *sep = d->cmd->json ? "," : ",";
+  uint64_t segment_sz = log->segment_sz ? log->segment_sz : MR_TOPIC_SEGMENT_SZ;
   if (d->cmd->json) {
     mr_lines_add(&d->out,
                  "\"sync\":\"%s\",\"compression\":\"%s\",\"segment_bytes\":%" PRIu64
                  ",\"retention_ms\":%" PRId64 ",\"retention_bytes\":%" PRIu64 ",",
-                 mr_topic_syncs[log->sync], mr_codec_name(log->codec), log->segment_sz,
+                 mr_topic_syncs[log->sync], mr_codec_name(log->codec), segment_sz,
                  log->retention_age_ms, log->retention_sz);
     return;
   }
-  mr_lines_add(&d->out, "sync=%s%scompression.type=%s%ssegment.bytes=%" PRIu64,
-               mr_topic_syncs[log->sync], sep, mr_codec_name(log->codec), sep, log->segment_sz);
+  mr_lines_add(&d->out, "sync=%s,compression.type=%s,segment.bytes=%" PRIu64,
+               mr_topic_syncs[log->sync], mr_codec_name(log->codec), segment_sz);
   if (log->retention_age_ms) mr_lines_add(&d->out, ",retention.ms=%" PRId64, log->retention_age_ms);
   if (log->retention_sz) mr_lines_add(&d->out, ",retention.bytes=%" PRIu64, log->retention_sz);
 }
