@@ -66,8 +66,8 @@ class Bench:
 
     def run(self, graph, *args):
         """Rows per second, from the first to the last."""
-        subprocess.run([self.program, "run", f"{graph}.yaml", "--quiet", "--summary", "s.json", *args],
-                       cwd=self.dir, check=True)
+        subprocess.run([self.program, "run", f"{graph}.yaml", "--quiet", "--summary", "s.json",
+                        *args], cwd=self.dir, check=True)
         summary = json.loads((self.dir / "s.json").read_text())
         return self.rows / (summary["wall_ns"] / 1e9), summary["cpu_ns"] / 1e9
 
@@ -80,8 +80,8 @@ class Bench:
 
     def disk(self):
         done = subprocess.run(
-            ["fio", "--name=w", f"--filename={self.dir}/fio", "--rw=write", "--bs=256k", "--direct=1",
-             "--ioengine=io_uring", "--iodepth=8", f"--size={self.bytes}", "--end_fsync=1",
+            ["fio", "--name=w", f"--filename={self.dir}/fio", "--rw=write", "--bs=256k",
+             "--direct=1", "--ioengine=io_uring", "--iodepth=8", f"--size={self.bytes}", "--end_fsync=1",
              "--output-format=json"], capture_output=True, check=True)
         (self.dir / "fio").unlink()
         job = json.loads(done.stdout)["jobs"][0]["write"]

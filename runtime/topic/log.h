@@ -107,6 +107,9 @@ int mr_topic_log_poll(struct mr_topic_log *log, uint64_t now_ns, int64_t wall_ms
 
 /* All records below this offset are acknowledged under the policy. */
 int64_t mr_topic_log_acked(const struct mr_topic_log *log);
+/* Readers in other processes have been told of all records below this offset: it follows acked, by
+ * one small write. */
+int64_t mr_topic_log_told(const struct mr_topic_log *log);
 /* All records below this offset are on the disk: a sync that covers them has returned. */
 int64_t mr_topic_log_synced(const struct mr_topic_log *log);
 /* The offset that the next record gets. */

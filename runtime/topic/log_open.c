@@ -420,7 +420,7 @@ static int open_log(struct mr_topic_log *log, struct mr_topic_recovery *found,
   rc = open_last(log, &o, err);
   if (rc == MR_OK) rc = write_readable(log, err);
   if (rc) return rc;
-  log->readable = mr_topic_log_readable(log);
+  log->readable = log->told = mr_topic_log_readable(log);
   log->readable_synced = log->synced.offset;
   if (found)
     *found = (struct mr_topic_recovery){.clean = o.clean,

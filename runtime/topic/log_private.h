@@ -132,7 +132,8 @@ struct mr_topic_log {
   int readable_fd;
   struct mr_io_req readable_req;
   uint8_t readable_buf[MR_TOPIC_READABLE_SZ];
-  int64_t readable, readable_synced; /* last told */
+  int64_t readable, readable_synced; /* last told, or being told */
+  int64_t told;                      /* whose write has ended */
   int64_t published;                 /* conf.held */
 
   struct mr_topic_log_stats stats;

@@ -198,10 +198,15 @@ void mr_topic_log_readable_record(const struct mr_topic_log *log, struct mr_topi
                                     .pos = disk->pos};
 }
 
+int64_t mr_topic_log_told(const struct mr_topic_log *log) {
+  return log->told;
+}
+
 /* Tells readers, one write at a time. A write that fails is tried again with the next news: readers
  * see less than there is. */
 static void tell_readers(struct mr_topic_log *log) {
   if (mr_io_in_flight(&log->readable_req)) return;
+  log->told = log->readable;
   struct mr_topic_readable r;
   mr_topic_log_readable_record(log, &r);
   if (r.offset == log->readable && r.synced == log->readable_synced) return;

@@ -67,10 +67,11 @@ static void wake(void *ctx) {
   (void)n; /* full is awake */
 }
 
-bool mr_topic_wait(struct mr_topic_cmd *cmd, int fd, int ms) {
+bool mr_topic_wait(struct mr_topic_cmd *cmd, int fd, int64_t us) {
   struct pollfd fds[2] = {{.fd = cmd->wake_fd, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
   uint64_t cnt;
-  int n = poll(fds, fd < 0 ? 1 : 2, ms);
+  struct timespec most = {us / 1000000, us % 1000000 * 1000};
+  int n = ppoll(fds, fd < 0 ? 1 : 2, &most, NULL);
   if (n > 0 && fds[0].revents && read(cmd->wake_fd, &cnt, sizeof cnt) < 0) cnt = 0;
   mr_io_poll(cmd->io);
   return n > 0 && fd >= 0 && fds[1].revents;
@@ -127,7 +128,7 @@ int mr_topic_finish(struct mr_topic_cmd *cmd, struct mr_topic *topic, void (*ack
   int rc = mr_topic_step(cmd, topic);
   while (!rc && !all_acked(topic)) {
     mr_topic_flush(topic, mr_topic_mono_ns());
-    mr_topic_wait(cmd, -1, 1);
+    mr_topic_wait(cmd, -1, 1000);
     rc = mr_topic_step(cmd, topic);
     if (acks) acks(ctx);
   }

@@ -16,7 +16,9 @@
 
 #define TAKE        512u
 #define COMMIT_NS   UINT64_C(500000000)
-#define WAIT_MAX_MS 16
+#define WAIT_US     100 /* between looks at the end; less often when nothing comes */
+#define WAIT_MAX_US 10000
+#define LOOKS       50u
 #define FIELDS_MAX  16u
 #define HEADERS_MAX 256u
 
@@ -244,7 +246,7 @@ static bool goes_on(const struct consume *c) {
 }
 
 static void consume_all(struct consume *c) {
-  int wait_ms = 0;
+  uint32_t looks = 0;
   c->seen_ns = c->commit_ns = mr_topic_mono_ns();
   while (goes_on(c)) {
     bool came = pass_once(c);
@@ -252,12 +254,14 @@ static void consume_all(struct consume *c) {
     for (uint32_t i = 0; i < c->lane_cnt; i++)
       reads |= !c->lanes[i].over && !mr_topic_reader_at_end(c->lanes[i].reader);
     if (came) {
-      wait_ms = 0;
+      looks = 0;
       continue;
     }
     flush(c, mr_topic_mono_ns() - c->commit_ns >= COMMIT_NS);
-    if (!reads) wait_ms = wait_ms ? wait_ms * 2 < WAIT_MAX_MS ? wait_ms * 2 : WAIT_MAX_MS : 1;
-    mr_topic_wait(c->cmd, -1, reads ? 10 : wait_ms);
+    int64_t wait_us = looks < LOOKS ? WAIT_US : WAIT_US << (looks - LOOKS);
+    looks += wait_us < WAIT_MAX_US;
+    if (reads || wait_us > WAIT_MAX_US) wait_us = WAIT_MAX_US;
+    mr_topic_wait(c->cmd, -1, wait_us);
   }
   flush(c, true);
 }

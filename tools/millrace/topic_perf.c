@@ -46,7 +46,7 @@ static int append_all(struct mr_topic_cmd *cmd, struct mr_topic *topic, char *va
         fprintf(stderr, "millrace topic perf: the record is too large\n");
         return MR_EXIT_CONFIG;
       }
-      mr_topic_wait(cmd, -1, 10);
+      mr_topic_wait(cmd, -1, 10000);
       rc = mr_topic_step(cmd, topic);
     }
   }

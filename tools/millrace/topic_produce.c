@@ -52,7 +52,8 @@ static void put_acks(void *ctx) {
   bool any = false;
   for (uint32_t i = 0; p->acked && i < p->part_cnt; i++) {
     struct lane *lane = &p->lanes[i];
-    int64_t acked = mr_topic_log_acked(mr_topic_log_at(p->topic, i));
+    /* readers know of it, too: whoever looks behind a kill finds it */
+    int64_t acked = mr_topic_log_told(mr_topic_log_at(p->topic, i));
     for (; lane->cnt && lane->acks[lane->first].until <= acked; lane->first++, lane->cnt--) {
       const struct ack *a = &lane->acks[lane->first];
       fprintf(p->acked, "%" PRIu64 " %u %" PRId64 "\n", a->line, i, a->offset);
@@ -146,7 +147,7 @@ static bool append(struct produce *p, const struct mr_record *rec) {
       return false;
     }
     mr_topic_flush(p->topic, mr_topic_mono_ns());
-    mr_topic_wait(p->cmd, -1, 10);
+    mr_topic_wait(p->cmd, -1, 10000);
     if (!step(p)) return false;
   }
 }
@@ -224,7 +225,7 @@ static bool read_more(struct produce *p) {
 static bool waits(struct produce *p) {
   for (uint32_t i = 0; i < p->part_cnt; i++) {
     const struct mr_topic_log *log = mr_topic_log_at(p->topic, i);
-    if (mr_topic_log_acked(log) < mr_topic_log_end(log)) return true;
+    if (mr_topic_log_acked(log) < mr_topic_log_end(log) || p->lanes[i].cnt) return true;
   }
   return false;
 }
@@ -235,7 +236,7 @@ static void produce_lines(struct produce *p) {
     if (!ready) { /* nothing more for now: what is there need not wait for company */
       mr_topic_flush(p->topic, mr_topic_mono_ns());
       if (!step(p)) break;
-      ready = mr_topic_wait(p->cmd, STDIN_FILENO, waits(p) ? 1 : 200);
+      ready = mr_topic_wait(p->cmd, STDIN_FILENO, waits(p) ? 1000 : 200000);
     }
     if (ready && (!read_more(p) || !take_lines(p))) break;
     if (!step(p)) break;
@@ -280,6 +281,10 @@ int mr_topic_produce(struct mr_topic_cmd *cmd) {
   if (p.topic) {
     int rc = p.lanes ? mr_topic_finish(cmd, p.topic, put_acks, &p) : MR_EXIT_OK;
     if (!p.rc) p.rc = rc;
+    while (!p.rc && p.lanes && waits(&p)) {
+      mr_topic_wait(cmd, -1, 1000);
+      step(&p);
+    }
     rc = mr_topic_close(p.topic, CLOSE_NS, &err);
     if (rc && !p.rc) p.rc = mr_topic_failed(cmd, &err, true);
   }
