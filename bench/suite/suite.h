@@ -58,7 +58,8 @@ extern const struct mr_bench mr_bench_idle, mr_bench_ring, mr_bench_sample_cost;
 extern const struct mr_bench mr_bench_hello, mr_bench_hello_memory, mr_bench_io_append;
 
 /* Of topics. */
-extern const struct mr_bench mr_bench_topic_read, mr_bench_topic_append, mr_bench_topic_sync;
+extern const struct mr_bench mr_bench_topic_read, mr_bench_topic_append, mr_bench_topic_sync,
+    mr_bench_topic_recover, mr_bench_topic_recover_memory;
 
 /* Columns in memory. stats_*: batches of bench->arg rows. */
 extern const struct mr_bench mr_bench_filter, mr_bench_expression;

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -244,6 +246,51 @@ static int read_plain(struct mr_bench_run *run, struct mr_bench_sample *sample) 
   return rc;
 }
 
+/* ---- recovery ---- */
+
+/* What a child process of its own says of opening the topic that a crash left. */
+struct recovered {
+  int rc;
+  uint64_t ns, kib; /* kib: by how much its memory grew at most */
+};
+
+static void recover_in_child(const struct data *d, struct recovered *out) {
+  struct rusage before, after;
+  struct mr_io *io = NULL;
+  struct mr_topic *t = NULL;
+  struct mr_topic_open how = {.dir = d->dir, .name = "crashed"};
+  getrusage(RUSAGE_SELF, &before);
+  uint64_t begin = mr_machine_now_ns();
+  out->rc = mr_io_create(&io, MR_IO_BEST, NULL, NULL, NULL);
+  if (!out->rc) out->rc = mr_topic_open(&t, io, &how, NULL, NULL);
+  out->ns = mr_machine_now_ns() - begin;
+  getrusage(RUSAGE_SELF, &after);
+  out->kib = (uint64_t)(after.ru_maxrss - before.ru_maxrss);
+  mr_topic_abandon(t);
+  mr_io_destroy(io);
+}
+
+static int recover(struct mr_bench_run *run, struct mr_bench_sample *sample) {
+  struct recovered r = {.rc = MR_ERR_STATE};
+  int ends[2], status;
+  if (pipe(ends) != 0) return MR_ERR_SYS;
+  pid_t child = fork();
+  if (child == 0) {
+    recover_in_child(run->data, &r);
+    _exit(write(ends[1], &r, sizeof r) == sizeof r ? 0 : 1);
+  }
+  close(ends[1]);
+  bool heard = child > 0 && read(ends[0], &r, sizeof r) == sizeof r;
+  close(ends[0]);
+  if (child > 0) waitpid(child, &status, 0);
+  if (!heard || r.rc) {
+    snprintf(run->error, sizeof run->error, "the topic cannot be opened");
+    return MR_ERR_STATE;
+  }
+  sample->figure = run->bench->arg ? (double)r.kib / 1024 : (double)r.ns / 1e9;
+  return MR_OK;
+}
+
 /* ---- set-up ---- */
 
 static int setup(struct mr_bench_run *run) {
@@ -265,6 +312,19 @@ static int setup_read(struct mr_bench_run *run) {
   return close_topic(run, &a, rc);
 }
 
+/* 1 GiB in segments of the usual size, and a writer that went away. */
+static int setup_crashed(struct mr_bench_run *run) {
+  struct mr_topic_conf conf = {.partitions = 1, .log = {.sync = MR_TOPIC_SYNC_NEVER}};
+  struct appending a = {0};
+  int rc = setup(run);
+  if (rc) return rc;
+  rc = open_topic(run, &a, "crashed", &conf);
+  if (!rc) rc = append_all(run, &a, ((struct data *)run->data)->records * 2);
+  mr_topic_abandon(a.topic);
+  a.topic = NULL;
+  return close_topic(run, &a, rc);
+}
+
 static void teardown(struct mr_bench_run *run) {
   const struct data *d = run->data;
   struct mr_io *io = NULL;
@@ -274,6 +334,7 @@ static void teardown(struct mr_bench_run *run) {
   if (mr_io_create(&io, MR_IO_PLAIN, NULL, NULL, NULL) == MR_OK) {
     mr_topic_delete(io, d->dir, "append", NULL);
     mr_topic_delete(io, d->dir, "read", NULL);
+    mr_topic_delete(io, d->dir, "crashed", NULL);
   }
   mr_io_destroy(io);
   free(run->data);
@@ -328,5 +389,40 @@ const struct mr_bench mr_bench_topic_sync = {
     .setup = setup,
     .plain = append_never,
     .engine = append_synced,
+    .teardown = teardown,
+};
+
+const struct mr_bench mr_bench_topic_recover = {
+    .name = "topic-recover",
+    .what = "opening a topic of 1 GiB after a crash",
+    .unit = "s",
+    .unit_div = 1,
+    .measure = MR_MEASURE_GIVEN,
+    .engine_cores = 1,
+    .lower_is_better = true,
+    .limit_now = 2,
+    .limit_later = 1,
+    .anywhere = true,
+    .no_output = true,
+    .setup = setup_crashed,
+    .engine = recover,
+    .teardown = teardown,
+};
+
+const struct mr_bench mr_bench_topic_recover_memory = {
+    .name = "topic-recover-memory",
+    .what = "memory that opening a topic of 1 GiB after a crash takes",
+    .unit = "MiB",
+    .unit_div = 1,
+    .measure = MR_MEASURE_GIVEN,
+    .engine_cores = 1,
+    .lower_is_better = true,
+    .arg = 1,
+    .limit_now = 64,
+    .limit_later = 32,
+    .anywhere = true,
+    .no_output = true,
+    .setup = setup_crashed,
+    .engine = recover,
     .teardown = teardown,
 };
