@@ -216,12 +216,6 @@ static void settle(struct ledger *l) {
           (long long)l->end);
 }
 
-static bool is_full(const struct ledger *l) {
-  const char *path;
-  uint64_t bytes;
-  return mr_topic_log_waits(l->log, &path, &bytes);
-}
-
 static int open_logs(struct mr_topic_recovery *found, struct mr_error *err) {
   if (!world.whole_topic) {
     world.conf.log.roll_back_to = -1;
@@ -357,7 +351,8 @@ static void live(bool last) {
   }
   for (uint32_t p = 0; p < world.conf.partitions; p++) check_start(p, &found[p]);
   world.clean = false;
-  if (!last && chance(15)) mr_io_sim_space(world.disk, below(100000));
+  bool tight = !last && chance(15);
+  if (tight) mr_io_sim_space(world.disk, below(100000));
   bool alive = true;
   for (uint32_t n = below(400); n > 0 && alive && !world.broken[0]; n--)
     alive = act(&world.logs[below(world.conf.partitions)]) && !mr_io_sim_stopped(world.disk);
@@ -366,7 +361,7 @@ static void live(bool last) {
   for (uint32_t p = 0; p < world.conf.partitions; p++) {
     struct ledger *l = &world.logs[p];
     bool calm = !mr_io_sim_stopped(world.disk) && !world.faulty;
-    if ((calm && (last || chance(50))) || is_full(l)) settle(l);
+    if ((calm && (last || chance(50))) || tight) settle(l); /* a close waits for no room here */
     if (watch(l)) continue;
     failed = true;
     if (!mr_io_sim_stopped(world.disk) && !world.faulty)
