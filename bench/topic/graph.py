@@ -81,8 +81,8 @@ class Bench:
     def disk(self):
         done = subprocess.run(
             ["fio", "--name=w", f"--filename={self.dir}/fio", "--rw=write", "--bs=256k",
-             "--direct=1", "--ioengine=io_uring", "--iodepth=8", f"--size={self.bytes}", "--end_fsync=1",
-             "--output-format=json"], capture_output=True, check=True)
+             "--direct=1", "--ioengine=io_uring", "--iodepth=8", f"--size={self.bytes}",
+             "--end_fsync=1", "--output-format=json"], capture_output=True, check=True)
         (self.dir / "fio").unlink()
         job = json.loads(done.stdout)["jobs"][0]["write"]
         return job["bw_bytes"] / (self.bytes / self.rows)

@@ -50,8 +50,8 @@ void mr_topic_catch_signals(void);
  * consumes, 65 (of a writer 74) damage, 74 the disk. */
 int mr_topic_failed(const struct mr_topic_cmd *cmd, const struct mr_error *err, bool writer);
 
-/* Waits until a request has finished, `fd` (-1: none) can be read, or us microseconds are over, then
- * looks for what has finished. True: fd can be read. */
+/* Waits until a request has finished, `fd` (-1: none) can be read, or us microseconds are over;
+ * then looks for what has finished. True: fd can be read. */
 bool mr_topic_wait(struct mr_topic_cmd *cmd, int fd, int64_t us);
 
 /* Opens the topic for writing and says what was repaired, and how it is written when that is not
