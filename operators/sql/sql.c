@@ -126,7 +126,9 @@ void sql_hand_on(struct sql *s, struct mr_tree *step, uint32_t which) {
 struct sql_rel sql_add(struct sql *s, const char *name, struct mr_tree *step, struct mr_tree *time,
                        const struct sql_rel *in) {
   struct sql_rel out = {.alias = in->alias, .off = in->off, .len = in->len, .derived = in->derived};
-  if (!in->from || mr_op_expand_add(s->x, name, step, time) < 0) return out;
+  int64_t flags = in->from ? mr_op_expand_add(s->x, name, step, time) : -1;
+  if (flags < 0) return out;
+  s->keyed |= flags & MR_OP_KEYED && mr_tree_get(step, "key");
   out.from = name;
   out.schema = mr_op_expand_schema(s->x, name);
   out.made = true;
@@ -137,6 +139,10 @@ struct sql_rel sql_add(struct sql *s, const char *name, struct mr_tree *step, st
 
 /* Options that no step of the query has a use for. */
 static void check_options(struct sql *s) {
+  struct mr_tree *workers = mr_tree_get(s->x->tree, "workers");
+  if (workers && !s->keyed && !mr_tree_text_is(workers, "1"))
+    mr_diag_error(s->x->diags, MR_CODE_BAD_PLACEMENT, mr_tree_span(workers),
+                  "the query has no key: its rows cannot be split among workers");
   for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
     struct mr_tree *value = mr_tree_get(s->x->tree, options[i].key);
     if (value && !(s->used & options[i].bit))

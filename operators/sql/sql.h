@@ -40,6 +40,7 @@ struct sql {
   uint32_t depth; /* of subqueries */
   bool nameless;  /* columns need no name: the right side of UNION has the left one's */
   const struct mr_query *list; /* whose SELECT the next JOIN may have as its own; or NULL */
+  bool keyed;                  /* some step has a key */
   uint32_t inner;              /* > 0: what is made is grouped or joined again */
 };
 enum {

@@ -124,10 +124,14 @@ static void read_sends(struct reading *rd, struct mr_tree *send) {
 
 /* ---- expect ---- */
 
-static bool has_output(const struct mr_draft *d, const char *name) {
-  if (!strcmp(name, "errors")) return true;
-  for (uint32_t i = 0; d->outputs && d->outputs[i]; i++)
-    if (!strcmp(d->outputs[i], name)) return true;
+/* An output of the node, or of one that was made for it (expand.h). */
+static bool has_output(const struct mr_planner *pl, const struct mr_draft *d, const char *name) {
+  uint32_t output;
+  for (uint32_t i = 0; i < pl->draft_cnt; i++) {
+    const struct mr_draft *of = &pl->drafts[i];
+    if (of != d && of->step != d->name) continue;
+    if (mr_planner_output(pl, i, name, &output)) return true;
+  }
   return false;
 }
 
@@ -146,7 +150,7 @@ static void read_expect(struct reading *rd, struct mr_tree *key, struct mr_tree 
   *to = (struct mr_test_expect){.output = key->text, .count = -1};
   if (!d)
     report_name(pl, key, "node", false);
-  else if (dot && !d->broken && !has_output(d, dot + 1))
+  else if (dot && !d->broken && !has_output(pl, d, dot + 1))
     mr_diag_error(pl->diags, MR_CODE_DANGLING_EDGE, mr_tree_span(key), "%s has no output \"%s\"",
                   d->name, dot + 1);
   to->is_sink = d && !dot && d->section == MR_SECTION_SINKS;
@@ -220,7 +224,8 @@ static const struct mr_schema *schema_of(const struct mr_plan *plan, const char 
   size_t len = dot ? (size_t)(dot - output) : strlen(output);
   for (uint32_t i = 0; i < plan->node_cnt; i++) {
     const struct mr_plan_node *n = &plan->nodes[i];
-    if (n->internal || strlen(n->name) != len || memcmp(n->name, output, len)) continue;
+    if (n->internal || strncmp(n->name, output, len)) continue;
+    if (n->name[len] && !(dot && n->name[len] == '.')) continue; /* or made for it: x.window */
     if (!dot && n->op->kind == MR_OP_SINK) return n->op_plan.in;
     for (uint32_t k = 0; k < n->out_cnt; k++)
       if (n->outs[k].name && !strcmp(n->outs[k].name, dot ? dot + 1 : "")) return n->outs[k].schema;

@@ -389,6 +389,7 @@ sinks:
             (query.format(""), "from: other", "does not read other"),
             (query.format(""), "emit: final", "emit"),
             (query.format(""), "quest: 1", "unknown key"),
+            ("query: SELECT city FROM events", "workers: 2", "no key"),
             (query.format("tumble(timestamp, INTERVAL '1m'), ".replace("'", "''")), "every: 1s",
              "every goes with emit"),
         ]
@@ -398,6 +399,29 @@ sinks:
             result = self.millrace("validate", "g.yaml")
             self.assertEqual(result.code, 78, option)
             self.assertIn(words, result.err, option)
+
+    def test_has_its_outputs_in_the_tests_of_a_graph(self):
+        self.write("g.yaml", HEAD + """  q:
+    type: sql
+    workers: 2
+    query: SELECT city, count(*) AS n FROM events WHERE severity <> 'low'
+           GROUP BY tumble(timestamp, INTERVAL '1m'), city
+sinks: { o: { type: null, from: q } }
+tests:
+  - name: one late
+    send:
+      events:
+        - &row { city: LA, severity: high, event_type: x, description: d,
+                 timestamp: 2025-10-13T11:35:00Z }
+        - { city: SF, severity: high, event_type: x, description: d,
+            timestamp: 2025-10-13T11:30:00Z }
+        - *row
+        - { end: true }
+    expect: { q: [{ city: LA, n: 2 }], q.late: [{ city: SF }], q.errors: { count: 0 } }
+""")
+        result = self.millrace("test", "g.yaml")
+        self.assertEqual(result.code, 0, result.out + result.err)
+        self.assertIn("1 passed, 0 failed", result.out + result.err)
 
     def test_draws_the_steps_with_ids_that_other_programs_take(self):
         self.write("g.yaml", HEAD + "  q: { type: sql, query: SELECT city FROM events WHERE "
