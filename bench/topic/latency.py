@@ -3,9 +3,10 @@
 """From produce to consume: latency.py --build DIR [--rate N] [--seconds S] [--sync never|always]
 
 This process writes lines into `millrace topic produce` at a steady rate, each with the time at
-which it was planned to go, and `millrace topic consume` prints them; a thread reads them and takes
-the difference. So what is measured is the way through both processes and both pipes, and a line that
-had to wait to be sent counts as late (no coordinated omission). The first fifth is left out.
+which it was planned to go, and `millrace topic consume` prints them; a thread reads them and
+takes the difference. So what is measured is the way through both processes and both pipes, and
+a line that had to wait to be sent counts as late (no coordinated omission). The first fifth is
+left out.
 """
 
 import argparse
