@@ -202,11 +202,14 @@ int64_t mr_topic_log_told(const struct mr_topic_log *log) {
   return log->told;
 }
 
-/* Tells readers, one write at a time. A write that fails is tried again with the next news: readers
- * see less than there is. */
+/* Tells readers, one write at a time. One that fails is tried again: until then readers see less
+ * than there is. */
 static void tell_readers(struct mr_topic_log *log) {
   if (mr_io_in_flight(&log->readable_req)) return;
-  log->told = log->readable;
+  if (log->readable_req.kind == MR_IO_WRITE && log->readable_req.result < 0)
+    log->readable = -1; /* again */
+  else
+    log->told = log->readable;
   struct mr_topic_readable r;
   mr_topic_log_readable_record(log, &r);
   if (r.offset == log->readable && r.synced == log->readable_synced) return;
