@@ -66,6 +66,8 @@ const struct mr_bench *const mr_bench_table[] = {
     &mr_bench_topic_sync,
     &mr_bench_topic_recover,
     &mr_bench_topic_recover_memory,
+    &mr_bench_checkpoint,
+    &mr_bench_checkpoint_stop,
 };
 const size_t mr_bench_cnt = sizeof mr_bench_table / sizeof mr_bench_table[0];
 

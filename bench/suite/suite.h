@@ -34,6 +34,7 @@ struct mr_suite_ndjson {
 
 /* No argument. */
 extern const struct mr_bench mr_bench_ecommerce_duckdb, mr_bench_solo, mr_bench_sql;
+extern const struct mr_bench mr_bench_checkpoint, mr_bench_checkpoint_stop;
 
 /* bench->arg: number of keys. Output rows: key, count, sum, min, max through mr_bench_row_hash. */
 extern const struct mr_bench mr_bench_group_1e2, mr_bench_group_1e4, mr_bench_group_1e6;

@@ -200,6 +200,8 @@ static void say_done(struct mr_checkpoint *c) {
   uint64_t stop = 0;
   for (uint32_t i = 0; i < c->run->plan->instance_cnt; i++)
     if (c->run->insts[i].piece->stop_ns_max > stop) stop = c->run->insts[i].piece->stop_ns_max;
+  /* relaxed: a figure */
+  atomic_store_explicit(&c->stop_ns_max, stop, memory_order_relaxed);
   mr_log_write(&c->run->conf.log, MR_LOG_DEBUG, NULL, NULL,
                "checkpoint %" PRIu64 ": %" PRIu64
                " bytes, written in %.1f ms, longest stop %.3f ms",
@@ -431,7 +433,8 @@ bool mr_run_checkpoint_info(const struct mr_run *run, struct mr_checkpoint_info 
   const struct mr_checkpoint *c = run->checkpoint;
   if (!c) return false;
   info->restored = c->restored;
-  info->durable = atomic_load_explicit(&c->durable, memory_order_acquire); /* as above */
+  info->durable = atomic_load_explicit(&c->durable, memory_order_acquire);         /* as above */
+  info->stop_ns_max = atomic_load_explicit(&c->stop_ns_max, memory_order_relaxed); /* a figure */
   info->had_ended = c->had_ended;
   return true;
 }

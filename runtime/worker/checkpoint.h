@@ -11,9 +11,10 @@
 struct mr_run;
 
 struct mr_checkpoint_info {
-  uint64_t restored; /* the number that the run began with; 0: a fresh start */
-  uint64_t durable;  /* the number of the last one that is durable; 0: none */
-  bool had_ended;    /* all input had been read before this run: there was nothing to do */
+  uint64_t restored;    /* the number that the run began with; 0: a fresh start */
+  uint64_t durable;     /* the number of the last one that is durable; 0: none */
+  uint64_t stop_ns_max; /* the longest that a snapshot has held up a worker; of durable ones */
+  bool had_ended;       /* all input had been read before this run: there was nothing to do */
 };
 /* False: the graph takes no checkpoints. Any thread. */
 bool mr_run_checkpoint_info(const struct mr_run *run, struct mr_checkpoint_info *info);

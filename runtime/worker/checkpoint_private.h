@@ -68,6 +68,7 @@ struct mr_checkpoint {
   uint8_t *buffer;
   uint64_t bytes;      /* of the last state file */
   uint64_t written_ns; /* what writing it took */
+  _Atomic uint64_t stop_ns_max;
   /* of the start */
   struct mr_arena arena; /* of what is restored, until it is */
   struct mr_manifest *from;
