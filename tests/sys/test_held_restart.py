@@ -68,7 +68,7 @@ class Restarts(test_checkpoint.Case):
     def test_a_join_of_another_bound_does_not_take_over_the_state(self):
         rng = random.Random(SEED)
         self.write("in1.ndjson", test_checkpoint.make_lines(rng, 1000))
-        self.write("g.yaml", GRAPH % {"workers": 1, "speed": "30x"})
+        self.write("g.yaml", GRAPH % {"workers": 1, "speed": "1x"})
         self.assertTrue(self.interrupt(random.Random(2), signal.SIGTERM, 0.1))
         text = (self.dir / "g.yaml").read_text()
         self.write("g.yaml", text.replace("before: 1s", "before: 2s"))
