@@ -6,13 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "attach/budget.h"
 #include "attach/process_private.h"
 #include "base/text.h"
 #include "stats/stats_abi.h"
 
 /* ---- the table ---- */
 
-enum scope { GRAPH, NODE, WINDOW, STATE, TIMED, LINK, PATH, PARTITION, WORKER, PROCESS };
+enum scope { GRAPH, NODE, WINDOW, STATE, TIMED, LINK, PATH, PARTITION, WORKER, BUDGET, PROCESS };
 
 struct draw;
 
@@ -31,6 +32,8 @@ struct draw {
   struct mr_lines *out;
   const struct mr_snapshot *snap;
   const struct mr_topology *topology;
+  const struct mr_budget *budgets;
+  uint32_t budget_cnt;
   struct mr_process_numbers process;
   bool live;
 };
@@ -116,6 +119,12 @@ static const struct row rows[] = {
   {ROW("millrace_path_latency_seconds", HISTOGRAM, "path",
        "Time of a row from a source to a sink."),
    PATH, .scale = 1e-9},
+  {ROW("millrace_budget_limit_seconds", GAUGE, "budget, path, quantile",
+       "How long rows may take from a source to a sink."),
+   BUDGET, .scale = 1e-9, .off = offsetof(struct mr_budget_limit, limit_ns)},
+  {ROW("millrace_budget_latency_seconds", GAUGE, "budget, path, quantile",
+       "How long they took since the start."),
+   BUDGET, .scale = 1e-9, .off = offsetof(struct mr_budget_limit, value_ns)},
   {ROW("millrace_watermark_timestamp_seconds", GAUGE, "node, type",
        "Event time up to which the node is complete."),
    TIMED, .compute = watermark},
@@ -477,6 +486,27 @@ static void put_paths(const struct draw *d, const struct row *row) {
   }
 }
 
+/* A series per limit. Before the first row there is no latency. */
+static void put_budgets(const struct draw *d, const struct row *row) {
+  bool latency = row->off == offsetof(struct mr_budget_limit, value_ns);
+  char path[2 * MR_STAT_NAME_SZ + 8];
+  for (uint32_t i = 0; i < d->budget_cnt; i++) {
+    const struct mr_budget *b = &d->budgets[i];
+    if (latency && !b->rows) continue;
+    snprintf(path, sizeof path, "%s->%s", b->from, b->to);
+    for (uint32_t k = 0; k < b->limit_cnt; k++) {
+      put_series(d, row, i, "");
+      put_label(d->out, "budget", b->name);
+      put_label(d->out, "path", path);
+      put_label(d->out, "quantile", b->limits[k].quantile);
+      mr_lines_add(d->out, "} ");
+      put_number(d->out,
+                 (double)(latency ? b->limits[k].value_ns : b->limits[k].limit_ns) * row->scale);
+      mr_lines_add(d->out, "\n");
+    }
+  }
+}
+
 static void put_row(const struct draw *d, const struct row *row) {
   const struct mr_snapshot *snap = d->snap;
   switch (row->scope) {
@@ -487,6 +517,7 @@ static void put_row(const struct draw *d, const struct row *row) {
       if (!mr_snapshot_link_hidden(snap, i)) put_entry(d, row, i, &snap->links[i]);
     break;
   case PATH: put_paths(d, row); break;
+  case BUDGET: put_budgets(d, row); break;
   case PARTITION:
     for (uint32_t i = 0; i < snap->partition_cnt; i++)
       if (snap->nodes[snap->partitions[i].node].kind == MR_STAT_SOURCE)
@@ -506,6 +537,9 @@ const struct mr_metric *mr_metric_at(uint32_t idx) {
 void mr_metrics_text(struct mr_lines *out, const struct mr_snapshot *snap,
                      const struct mr_topology *topology) {
   struct draw d = {.out = out, .snap = snap, .topology = topology};
+  struct mr_budget *budgets;
+  d.budget_cnt = mr_budgets_read(out->arena, snap, &budgets);
+  d.budgets = budgets;
   d.live = snap->state != MR_GRAPH_DEAD && snap->state != MR_GRAPH_DONE &&
            mr_process_read_numbers(snap->pid, &d.process);
   for (uint32_t i = 0; i < ROW_CNT; i++) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attach/budget.h"
 #include "attach/percentile.h"
 #include "base/text.h"
 
@@ -216,6 +217,29 @@ static void add_counters(struct mr_lines *out, const struct mr_snapshot *snap) {
   mr_lines_add(out, "]");
 }
 
+static void add_budgets(struct mr_lines *out, const struct mr_snapshot *snap) {
+  struct mr_budget *budgets;
+  uint32_t cnt = mr_budgets_read(out->arena, snap, &budgets);
+  mr_lines_add(out, "[");
+  for (uint32_t i = 0; i < cnt; i++) {
+    const struct mr_budget *b = &budgets[i];
+    mr_lines_add(out, "%s{\"name\":", i ? "," : "");
+    mr_lines_json(out, b->name);
+    mr_lines_add(out, ",\"from\":");
+    mr_lines_json(out, b->from);
+    mr_lines_add(out, ",\"to\":");
+    mr_lines_json(out, b->to);
+    mr_lines_add(out, ",\"rows\":%" PRIu64 ",\"met\":%s,\"limits\":[", b->rows,
+                 b->met ? "true" : "false");
+    for (uint32_t k = 0; k < b->limit_cnt; k++)
+      mr_lines_add(out, "%s{\"quantile\":\"%s\",\"limit_ns\":%" PRIu64 ",\"value_ns\":%" PRIu64 "}",
+                   k ? "," : "", b->limits[k].quantile, b->limits[k].limit_ns,
+                   b->limits[k].value_ns);
+    mr_lines_add(out, "]}");
+  }
+  mr_lines_add(out, "]");
+}
+
 void mr_report_json(struct mr_lines *out, const struct mr_snapshot *snap) {
   mr_lines_add(out, "{\"graph\":");
   mr_lines_json(out, snap->graph);
@@ -238,7 +262,9 @@ void mr_report_json(struct mr_lines *out, const struct mr_snapshot *snap) {
   mr_lines_add(out, ",\"paths\":[");
   struct path_list list = {out, ""};
   mr_report_paths(snap, add_path, &list);
-  mr_lines_add(out, "],\"workers\":");
+  mr_lines_add(out, "],\"budgets\":");
+  add_budgets(out, snap);
+  mr_lines_add(out, ",\"workers\":");
   mr_report_json_workers(out, snap);
   mr_lines_add(out, ",\"partitions\":");
   add_partitions(out, snap);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attach/budget.h"
 #include "attach/percentile.h"
 #include "attach/report.h"
 
@@ -321,6 +322,27 @@ static void draw_path(void *ctx, const char *from, const char *to, const struct 
   mr_lines_add(draw->out, "\n");
 }
 
+/* The rows of the interval, as everything in the table. */
+static void draw_budgets(struct mr_lines *out, const struct mr_snapshot *part,
+                         const struct mr_top_conf *conf) {
+  struct mr_budget *budgets;
+  uint32_t cnt = mr_budgets_read(out->arena, part, &budgets);
+  char a[MR_LINES_SHORT_SZ], b[MR_LINES_SHORT_SZ];
+  for (uint32_t i = 0; i < cnt; i++) {
+    const struct mr_budget *budget = &budgets[i];
+    if (!is_wanted(conf, budget->from) && !is_wanted(conf, budget->to)) continue;
+    mr_lines_add(out, "BUDGET %s  %s->%s  %s", budget->name, budget->from, budget->to,
+                 !budget->rows ? "no rows"
+                 : budget->met ? "met"
+                               : "MISSED");
+    for (uint32_t k = 0; k < budget->limit_cnt; k++)
+      mr_lines_add(out, "  %s %s of %s", budget->limits[k].quantile,
+                   budget->rows ? mr_lines_time(a, budget->limits[k].value_ns) : "-",
+                   mr_lines_time(b, budget->limits[k].limit_ns));
+    mr_lines_add(out, "\n");
+  }
+}
+
 void mr_top_draw(struct mr_lines *out, const struct mr_snapshot *now,
                  const struct mr_snapshot *part, const struct mr_top_conf *conf) {
   draw_head(out, now, part);
@@ -328,6 +350,7 @@ void mr_top_draw(struct mr_lines *out, const struct mr_snapshot *now,
   if (!conf->no_links) draw_links(out, now, part, conf);
   struct path_draw draw = {conf, out, part};
   if (!conf->no_paths) mr_report_paths(part, draw_path, &draw);
+  if (!conf->no_paths) draw_budgets(out, part, conf);
 }
 
 const char *mr_top_sort_str(enum mr_top_sort sort) {

@@ -181,7 +181,8 @@ enum mr_graph_part {
   MR_GRAPH_STEP_PORTS, /* the same of steps that name their inputs otherwise than by `from` */
   MR_GRAPH_EXPANDED,   /* a step that stands for others (expand.h) */
   MR_GRAPH_SINK,
-  MR_GRAPH_TEST /* one of tests: */
+  MR_GRAPH_TEST,  /* one of tests: */
+  MR_GRAPH_BUDGET /* one of budgets: */
 };
 const struct mr_opt *mr_graph_options(enum mr_graph_part part);
 

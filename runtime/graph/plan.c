@@ -72,7 +72,7 @@ static const struct mr_opt runtime_opts[] = {
 struct top_conf {
   int64_t millrace;
   const char *graph;
-  struct mr_tree *runtime, *events, *sources, *steps, *sinks, *tests, *later;
+  struct mr_tree *runtime, *events, *sources, *steps, *sinks, *tests, *budgets, *later;
 };
 #define TOP(member) MR_OPT_AT(struct top_conf, member)
 static const struct mr_opt top_opts[] = {
@@ -84,7 +84,7 @@ static const struct mr_opt top_opts[] = {
     {"sources", MR_OPT_RAW, TOP(sources), .required = true, .help = "where rows come from"},
     {"steps", MR_OPT_RAW, TOP(steps), .help = "what happens to them"},
     {"sinks", MR_OPT_RAW, TOP(sinks), .help = "where they go"},
-    {"budgets", MR_OPT_RAW, TOP(later), .since = MR_OPT_LATER, .help = "latency budgets"},
+    {"budgets", MR_OPT_RAW, TOP(budgets), .help = "how long rows may take, shown live"},
     {"tests", MR_OPT_RAW, TOP(tests), .help = "tests of the graph: millrace test runs them"},
     {"tables", MR_OPT_RAW, TOP(later), .since = MR_OPT_LATER, .help = "the built-in store"},
     {"api", MR_OPT_RAW, TOP(later), .since = MR_OPT_LATER, .help = "HTTP routes"},
@@ -101,6 +101,7 @@ const struct mr_opt *mr_graph_options(enum mr_graph_part part) {
   case MR_GRAPH_STEP_PORTS: return mr_planner_port_options();
   case MR_GRAPH_EXPANDED: return mr_planner_expanded_options();
   case MR_GRAPH_TEST: return mr_planner_test_options();
+  case MR_GRAPH_BUDGET: return mr_planner_budget_options();
   default: return mr_planner_node_options(MR_SECTION_SINKS);
   }
 }
@@ -206,5 +207,6 @@ struct mr_plan *mr_plan_load(struct mr_arena *arena, const char *file, const cha
   if (!cycle) mr_planner_type(&pl);
   if (!diags->error_cnt) mr_planner_check_tests(&pl);
   if (!diags->error_cnt) mr_planner_place(&pl);
+  mr_planner_check_budgets(&pl);
   return diags->error_cnt ? NULL : plan;
 }

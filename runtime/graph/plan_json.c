@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/lines.h"
-#include "graph/plan.h"
+#include "graph/plan_private.h"
 #include "graph/secret.h"
 
 static const char *kind_name(enum mr_op_kind kind) {
@@ -130,6 +130,8 @@ const char *mr_plan_json(const struct mr_plan *plan, struct mr_arena *arena) {
     if (i) mr_lines_add(&out, ",");
     put_node(&out, plan, &plan->nodes[i]);
   }
+  mr_lines_add(&out, "],\"budgets\":[");
+  mr_plan_json_budgets(&out, plan);
   mr_lines_add(&out, "]}");
   return mr_secrets_scrub(plan->secrets, out.text);
 }

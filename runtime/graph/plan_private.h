@@ -120,6 +120,13 @@ const struct mr_opt *mr_planner_expanded_options(void);
 const struct mr_opt *mr_planner_event_options(void);
 const struct mr_opt *mr_planner_field_options(void);
 const struct mr_opt *mr_planner_test_options(void);
+const struct mr_opt *mr_planner_budget_options(void);
+
+/* Reads `budgets:` against the paths of the placed graph. */
+void mr_planner_check_budgets(struct mr_planner *pl);
+/* The list's elements, for mr_plan_json. */
+struct mr_lines;
+void mr_plan_json_budgets(struct mr_lines *out, const struct mr_plan *plan);
 
 /* Words of an option list, for messages: "did you mean". */
 const char *mr_planner_nearest(const char *text, const char *const *names, uint32_t cnt);

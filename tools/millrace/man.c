@@ -215,6 +215,8 @@ static void put_graph(const struct writer *w) {
   put_kind(w, MR_OP_SOURCE, MR_GRAPH_SOURCE, w->markdown ? "Sources" : "SOURCES", "every source");
   put_kind(w, MR_OP_STEP, MR_GRAPH_STEP, w->markdown ? "Steps" : "STEPS", "every step");
   put_kind(w, MR_OP_SINK, MR_GRAPH_SINK, w->markdown ? "Sinks" : "SINKS", "every sink");
+  fprintf(w->to, head, w->markdown ? "Budgets" : "BUDGETS");
+  put_table(w, "budgets", "One entry per budget, by name", mr_graph_options(MR_GRAPH_BUDGET), NULL);
   fprintf(w->to, head, w->markdown ? "Tests" : "TESTS");
   put_table(w, "tests", "A list; one entry per test", mr_graph_options(MR_GRAPH_TEST), NULL);
 }

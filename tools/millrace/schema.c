@@ -216,7 +216,8 @@ static void section(struct mr_lines *out, const char *name, enum mr_op_kind kind
 }
 
 static void top(struct mr_lines *out) {
-  static const char *const refs[] = {"runtime", "events", "sources", "steps", "sinks", "tests"};
+  static const char *const refs[] = {"runtime", "events",  "sources", "steps",
+                                     "sinks",   "budgets", "tests"};
   bool some = false;
   for (const struct mr_opt *o = mr_graph_options(MR_GRAPH_TOP); o->name; o++) {
     if (o->since == MR_OPT_LATER) continue;
@@ -268,7 +269,9 @@ static char *schema_json(struct mr_arena *arena) {
   section(&out, "steps", MR_OP_STEP, MR_GRAPH_STEP);
   mr_lines_add(&out, ",");
   section(&out, "sinks", MR_OP_SINK, MR_GRAPH_SINK);
-  mr_lines_add(&out, ",\"tests\":{\"type\":\"array\",\"items\":");
+  mr_lines_add(&out, ",\"budgets\":{\"type\":\"object\",\"additionalProperties\":");
+  map(&out, mr_graph_options(MR_GRAPH_BUDGET), NULL);
+  mr_lines_add(&out, "},\"tests\":{\"type\":\"array\",\"items\":");
   map(&out, mr_graph_options(MR_GRAPH_TEST), NULL);
   mr_lines_add(&out, "}}}\n");
   return out.text;

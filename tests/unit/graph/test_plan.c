@@ -363,8 +363,8 @@ static const struct wrong wrongs[] = {
      "7:3 MR1005 missing key \"type\"; 9:3 MR1005 missing key \"from\""},
     {"not available yet",
      "sources:\n  a: { type: gen, event: e, watermark: {max_future_skew: 5s} }\nsinks:\n"
-     "  out: { type: collect, from: a, full: spill }\nbudgets: {}\n",
-     "9:40 MR1006 spill; 10:1 MR1006 budgets"},
+     "  out: { type: collect, from: a, full: spill }\ntables: {}\n",
+     "9:40 MR1006 spill; 10:1 MR1006 tables"},
     {"workers on what has no keys",
      "sources:\n  a: { type: gen, event: e, workers: 2 }\nsteps:\n"
      "  p: { type: pass, from: a, workers: 3 }\nsinks:\n  out: { type: collect, from: p }\n",
