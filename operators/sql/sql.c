@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/text.h"
 #include "operators/operators.h"
 
@@ -64,10 +65,13 @@ static void report(struct sql *s, const struct mr_expr_errors *errors) {
 /* ---- steps ---- */
 
 const char *sql_name(struct sql *s, const char *prefix, const char *word) {
-  const char *name = mr_arena_printf(s->x->arena, "%s.%s", prefix, word);
-  for (int i = 2; mr_op_expand_reads(s->x, name); i++)
-    name = mr_arena_printf(s->x->arena, "%s.%s%d", prefix, word, i);
-  return name;
+  const char *last = word, *name;
+  for (int i = 2;; i++) { /* at most MR_NAME_MAX bytes, as observers have room for */
+    int room = (int)MR_NAME_MAX - 1 - (int)strlen(last);
+    name = mr_arena_printf(s->x->arena, "%.*s.%s", room, prefix, last);
+    if (!mr_op_expand_reads(s->x, name)) return name;
+    last = mr_arena_printf(s->x->arena, "%s%d", word, i);
+  }
 }
 
 struct mr_tree *sql_word(struct sql *s, const char *text, uint32_t off, uint32_t len) {

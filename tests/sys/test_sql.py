@@ -3,6 +3,7 @@
 """The sql step: what it becomes, that it gives the bytes of these steps, and what it refuses."""
 
 import collections
+import json
 import re
 
 import millrace
@@ -422,6 +423,18 @@ tests:
         result = self.millrace("test", "g.yaml")
         self.assertEqual(result.code, 0, result.out + result.err)
         self.assertIn("1 passed, 0 failed", result.out + result.err)
+
+    def test_gives_steps_names_that_observers_can_hold(self):
+        name = "q" * 63
+        query = ("SELECT city FROM (SELECT city, severity AS s FROM events WHERE city > 'B') "
+                 f"AS {'y' * 60} WHERE s = 'low'")
+        self.write("g.yaml", HEAD + f"  {name}:\n    type: sql\n    query: |\n      {query}\n"
+                   f"sinks: {{ o: {{ type: null, from: {name} }} }}\n")
+        drawn = json.loads(self.millrace("graph", "--format", "json", "g.yaml").out)
+        names = [node["name"] for node in drawn["nodes"]]
+        self.assertEqual(len(set(names)), 7, names)
+        self.assertLessEqual(max(map(len, names)), 63, names)
+        self.assertIn(name, names)
 
     def test_draws_the_steps_with_ids_that_other_programs_take(self):
         self.write("g.yaml", HEAD + "  q: { type: sql, query: SELECT city FROM events WHERE "
