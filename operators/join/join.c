@@ -12,6 +12,7 @@
 #include "state/held_save.h"
 
 #define OUT_LATE MR_OUT_EXTRA
+#define CHUNK    64u /* rows whose cache lines are asked for at a time */
 
 struct side {
   struct mr_held_form form;
@@ -185,6 +186,15 @@ static uint32_t keep_row(struct join *self, const struct mr_view *in, uint32_t r
   return ref;
 }
 
+/* Asks for the lines of the index that the next rows are entered in. */
+static void fetch_own(const struct join *self, const int64_t *et, uint32_t from) {
+  const uint16_t *rows = self->in_time.rows + from;
+  uint32_t left = self->in_time.sel_cnt - from, n = left < CHUNK ? left : CHUNK;
+  struct mr_held_span own[CHUNK];
+  for (uint32_t i = 0; i < n; i++) own[i].lo = own[i].hi = mr_in_time_clamp(et[rows[i]]);
+  mr_held_fetch(&self->sides[self->side].held, &self->keys, rows, n, own);
+}
+
 /* Keeps the rows in time, and lists those that found room. */
 static void keep_rows(struct join *self, struct mr_op_ctx *ctx, const struct mr_view *in) {
   const int64_t *et = in->cols[self->plan->sides[self->side].et].data;
@@ -192,6 +202,7 @@ static void keep_rows(struct join *self, struct mr_op_ctx *ctx, const struct mr_
     uint32_t row = self->in_time.rows[i];
     int64_t us = mr_in_time_clamp(et[row]);
     struct mr_held_span span = span_of(self, us);
+    if (i % CHUNK == 0) fetch_own(self, et, i);
     uint32_t ref = keep_row(self, in, row, us, span);
     if (!ref) {
       no_room(self, ctx, row);
