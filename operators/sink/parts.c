@@ -179,7 +179,8 @@ static bool reap(struct mr_parts *p, struct mr_op_ctx *ctx) {
 }
 
 void mr_parts_published(struct mr_parts *p, struct mr_op_ctx *ctx, uint64_t checkpoint) {
-  if (!reap(p, ctx)) return; /* with the next checkpoint */
+  p->durable = checkpoint;
+  if (!reap(p, ctx)) return; /* with the next checkpoint, or at the end */
   while (p->rename_cnt < p->pending_cnt &&
          p->pending[p->rename_cnt].number <= p->base + checkpoint) {
     const struct mr_part *part = &p->pending[p->rename_cnt];
@@ -191,6 +192,11 @@ void mr_parts_published(struct mr_parts *p, struct mr_op_ctx *ctx, uint64_t chec
 
 void mr_parts_fini(struct mr_parts *p, struct mr_op_ctx *ctx) {
   for (uint32_t i = 0; i < p->rename_cnt; i++) mr_io_finish(ctx->io, &p->renames[i]);
+  for (uint32_t i = p->rename_cnt; i < p->pending_cnt; i++) {
+    struct mr_part *part = &p->pending[i];
+    struct mr_io_req req = {.kind = MR_IO_RENAME, .path = part->from, .path_to = part->to};
+    if (part->number <= p->base + p->durable) mr_io_wait(ctx->io, &req); /* else at the restart */
+  }
   if (mr_io_in_flight(&p->sync)) mr_io_finish(ctx->io, &p->sync);
   mr_writer_fini(&p->writer, ctx);
 }

@@ -31,6 +31,7 @@ struct mr_parts {
   const char *dir, *end;   /* folder, and how names end: ".ndjson" */
   uint64_t base;           /* of numbers: what was there before the graph */
   uint64_t rows;           /* put into parts that are sealed */
+  uint64_t durable;        /* the checkpoint up to which parts may be published */
   enum mr_parts_sealing sealing;
   struct mr_io_req sync; /* of the folder */
   struct mr_part open;

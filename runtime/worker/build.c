@@ -550,13 +550,11 @@ int mr_run_lay_out(struct mr_run *run, struct mr_error *err) {
   if (rc) return rc;
   make_heads(run);
   rc = mr_checkpoint_open(run, err);
-  if (!rc && run->checkpoint && run->checkpoint->had_ended) {
-    end_all(run);
-    return MR_OK;
-  }
   if (!rc) rc = init_operators(run, err);
   if (!rc) rc = mr_checkpoint_reserve(run, err);
   if (!rc) rc = mr_recover_restore(run, err);
   if (!rc && !run->conf.lazy) rc = mr_region_commit(&run->region, err);
+  /* sinks have published what the last checkpoint holds, and that is all */
+  if (!rc && run->checkpoint && run->checkpoint->had_ended) end_all(run);
   return rc;
 }

@@ -202,11 +202,11 @@ static int restore_instance(struct mr_instance *inst, struct mr_error *err) {
 int mr_recover_restore(struct mr_run *run, struct mr_error *err) {
   struct mr_checkpoint *c = run->checkpoint;
   int rc = MR_OK;
-  if (!c || !c->from || c->had_ended) return MR_OK;
+  if (!c || !c->from) return MR_OK;
   for (uint32_t i = 0; i < run->plan->instance_cnt && !rc; i++)
     rc = restore_instance(&run->insts[i], err);
   for (uint32_t i = 0; i < run->plan->instance_cnt && !rc; i++) restore_fronts(&run->insts[i]);
-  if (!rc)
+  if (!rc && !c->had_ended)
     mr_log_write(&run->conf.log, MR_LOG_INFO, NULL, NULL,
                  "going on at checkpoint %" PRIu64 " of %s", c->restored, c->dir);
   mr_arena_free(&c->arena);

@@ -56,6 +56,12 @@ class Crash(test_checkpoint.Case):
                              point)
             self.forget(*test_checkpoint.OUTPUTS)
 
+    def test_a_death_behind_the_last_manifest_leaves_nothing_hidden(self):
+        want = self.undisturbed()
+        self.write("g.yaml", (self.dir / "g.yaml").read_text().replace("20ms", "30s"))
+        self.assertEqual(self.crash("checkpoint.durable", 2), [])  # the first is at the start
+        self.assertEqual((self.outcome(test_checkpoint.OUTPUTS), self.dead_letters()), want)
+
     def test_publishing_before_the_manifest_is_found_wrong(self):
         for nth in (3, 4, 5):
             if self.crash("checkpoint.manifest_begin", nth, "early"):
