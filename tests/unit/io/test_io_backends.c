@@ -368,6 +368,14 @@ MR_TEST(a_file_is_cut_listed_and_locked) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
+  struct mr_io *probe;
+  struct mr_error err = {0};
+  int rc = mr_io_create(&probe, MR_IO_BEST, NULL, NULL, &err);
+  if (rc == MR_ERR_CONF) { /* what MILLRACE_IO names is refused */
+    printf("skipped: %s\n", err.text);
+    return 77;
+  }
+  if (rc == MR_OK) mr_io_destroy(probe);
   signal(SIGXFSZ, SIG_IGN);
   const struct CMUnitTest cases[] = {
       CASE(many_writes_and_reads_at_once_all_arrive),
