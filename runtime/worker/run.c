@@ -143,7 +143,10 @@ bool mr_run_wait(struct mr_run *run, uint64_t timeout_ns) {
   for (uint32_t i = 0; i < run->worker_cnt; i++) {
     struct mr_worker *w = &run->workers[i];
     if (!w->thread_started) continue;
-    if (pthread_timedjoin_np(w->thread, NULL, &ts)) return all_done(run);
+    if (pthread_timedjoin_np(w->thread, NULL, &ts)) {
+      if (!all_done(run)) return false;
+      pthread_join(w->thread, NULL); /* it has ended just now */
+    }
     w->thread_started = false;
     /* relaxed: the thread is joined */
     atomic_fetch_sub_explicit(&run->done_cnt, 1, memory_order_relaxed);
