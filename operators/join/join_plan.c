@@ -260,9 +260,7 @@ static int put_all(struct maker *m, struct mr_schema *out) {
         struct mr_diag *d =
             mr_diag_error(m->p->diags, MR_CODE_KEYS_CLASH, mr_tree_name_span(m->p->tree),
                           "left and right both have a column %s", name);
-        mr_diag_try(d, mr_arena_printf(m->p->arena,
-                                       "name the output columns: select: { %s: left.%s, ... }",
-                                       name, name));
+        mr_diag_try(d, "name the output columns: select: { %s: left.%s, ... }", name, name);
         return MR_ERR_CONF;
       }
       put_column(m, out, s, c, NULL);

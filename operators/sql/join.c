@@ -101,8 +101,10 @@ static bool add_bound(struct join *j, const struct mr_query_node *a, const struc
 
 static bool take_time(struct join *j, const struct mr_query_node *n) {
   bool taken = false;
-  if (n->kind == MR_QUERY_BETWEEN && !n->negated)
-    taken = add_bound(j, n->args[0], n->args[1], 0) & add_bound(j, n->args[2], n->args[0], 0);
+  if (n->kind == MR_QUERY_BETWEEN && !n->negated) {
+    bool lower = add_bound(j, n->args[0], n->args[1], 0); /* both, also when one is refused */
+    taken = add_bound(j, n->args[2], n->args[0], 0) && lower;
+  }
   if (n->kind == MR_QUERY_COMPARE) {
     const struct mr_query_node *a = n->args[0], *b = n->args[1];
     int64_t more = n->op == '<' || n->op == '>';
