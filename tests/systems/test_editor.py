@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """An editor's language server, yaml-language-server from npm, with the schema that
-`millrace schema` prints: it completes keys and words of a graph file, explains them, and marks what is wrong."""
+`millrace schema` prints: it completes keys and words of a graph file, explains them, and marks
+what is wrong."""
 
 import json
 import os
