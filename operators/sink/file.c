@@ -8,6 +8,7 @@ struct file_conf {
   const char *path;
   int mode;
   struct mr_writer_opts rows;
+  const struct mr_tree *later; /* what is known and not available yet */
 };
 
 static const char *const modes[] = {"overwrite", "append", NULL};
@@ -24,6 +25,10 @@ static const struct mr_opt file_opts[] = {
      .help = "how CSV is written"},
     {"mode", MR_OPT_ENUM, MR_OPT_AT(struct file_conf, mode), .def = "overwrite", .words = modes,
      .help = "what happens to a file that is there"},
+    {"roll", MR_OPT_RAW, MR_OPT_AT(struct file_conf, later), .since = MR_OPT_LATER,
+     .help = "when a part ends: its size or age"},
+    {"partition", MR_OPT_RAW, MR_OPT_AT(struct file_conf, later), .since = MR_OPT_LATER,
+     .help = "folders of parts by time"},
     {"nulls", MR_OPT_ENUM, MR_OPT_AT(struct file_conf, rows.nulls), .def = "keep",
      .words = mr_writer_null_words,
      .help = "what becomes of NULLs; own: those of columns that the event's type has not are "

@@ -269,6 +269,8 @@ static void read_event(struct mr_planner *pl, struct mr_tree *key, struct mr_tre
   if (mr_tree_get(tree, "format")) event->format = format_words[conf.format];
   if (conf.event_time) set_event_time(pl, event, mr_tree_get(tree, "event_time"));
   event->missing_time_keep = conf.missing_time == 1;
+  if (event->missing_time_keep && event->event_time >= 0)
+    event->fields[event->event_time].field.optional = true; /* such rows have none */
   pl->events[pl->event_cnt++] = *event;
 }
 

@@ -151,6 +151,23 @@ static void report_difference(struct mr_planner *pl, const struct mr_plan_node *
   mr_diag_try(diag, "bring them to the same columns with a map");
 }
 
+/* A port's columns may be NULL where those of any input may: the schema itself, or a copy of it. */
+static const struct mr_schema *join_optional(struct mr_arena *arena, const struct mr_schema *in,
+                                             const struct mr_schema *other) {
+  struct mr_schema *out = NULL;
+  for (uint32_t c = 0; c < in->cnt; c++) {
+    if (in->fields[c].optional || !other->fields[c].optional) continue;
+    if (!out) {
+      out = MR_NEW(arena, struct mr_schema, 1);
+      *out = *in;
+      out->fields = MR_NEW(arena, struct mr_field, in->cnt);
+      memcpy(out->fields, in->fields, in->cnt * sizeof *in->fields);
+    }
+    out->fields[c].optional = true;
+  }
+  return out ? out : in;
+}
+
 static void set_input(struct mr_planner *pl, struct mr_plan_node *n, bool *ok) {
   struct mr_op_plan *p = &n->op_plan;
   bool derived = true;
@@ -178,6 +195,7 @@ static void set_input(struct mr_planner *pl, struct mr_plan_node *n, bool *ok) {
       *ok = false;
       return;
     }
+    port->in = join_optional(pl->arena, port->in, s);
   }
   p->in = p->ports[0].in;
   p->in_derived = derived && n->input_cnt > 0;
