@@ -327,6 +327,12 @@ static void tell_losses(struct mr_op_ctx *ctx, struct part *part) {
                (unsigned long long)loss.records);
 }
 
+/* Where a partition goes on: what is behind its stop was not taken. */
+static int64_t next_of(const struct part *part) {
+  int64_t at = mr_topic_reader_position(part->reader);
+  return at < part->stop ? at : part->stop;
+}
+
 static bool is_over(const struct part *part) {
   return part->next >= part->stop;
 }
@@ -338,7 +344,7 @@ static int take(struct mr_op_ctx *ctx, struct part *part, uint32_t want, struct 
   if (n < 0) return n;
   give_back(ctx, want - (uint32_t)n);
   while (n > 0 && self->recs[n - 1].offset >= part->stop) n--;
-  if (!n) part->next = mr_topic_reader_position(part->reader);
+  if (!n) part->next = next_of(part);
   mr_source_position(ctx, part->partition, (uint64_t)part->next,
                      (uint64_t)mr_topic_reader_end(part->reader));
   tell_losses(ctx, part);
@@ -516,6 +522,8 @@ static uint32_t fill_batch(struct mr_op_ctx *ctx, struct mr_batch *b) {
       if (self->single) self->rec_at++;
       MR_ASSERT(self->rec_at == self->copied);
     } else {
+      bool whole = stop == MR_DECODE_ROWS && self->lines.p == self->lines.end;
+      if (self->single && whole) self->copied = ++self->rec_at; /* its last row filled the batch */
       break;
     }
   }
@@ -535,8 +543,7 @@ static enum mr_poll topic_poll(struct mr_op_ctx *ctx) {
   struct part *part = self->part;
   b->msg.row_cnt = 0;
   uint32_t rows = fill_batch(ctx, b);
-  part->next = self->rec_at < self->rec_cnt ? self->recs[self->rec_at].offset
-                                            : mr_topic_reader_position(part->reader);
+  part->next = self->rec_at < self->rec_cnt ? self->recs[self->rec_at].offset : next_of(part);
   mr_source_position(ctx, part->partition, (uint64_t)part->next,
                      (uint64_t)mr_topic_reader_end(part->reader));
   if (!rows) {

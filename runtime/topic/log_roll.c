@@ -259,6 +259,10 @@ void mr_topic_log_retain(struct mr_topic_log *log, int64_t wall_ms) {
     return;
   }
   const struct mr_topic_sealed *s = &log->sealed[log->sealed_first];
+  int64_t next = log->sealed_cnt > 1               ? s[1].base
+                 : log->roll != MR_TOPIC_ROLL_NONE ? log->roll_end.offset
+                                                   : log->fill_base;
+  if (log->conf.held && next > log->published) return; /* its owner may go back there */
   uint64_t rest = mr_topic_log_bytes(log) - s->sz;
   if (s->max_timestamp < oldest_ms || (log->conf.retention_sz && rest >= log->conf.retention_sz)) {
     mr_topic_log_drop_oldest(log);

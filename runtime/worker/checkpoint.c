@@ -318,8 +318,11 @@ void mr_checkpoint_finish(struct mr_run *run) {
   c->serving = atomic_load_explicit(&c->tickets, memory_order_relaxed);
   const struct mr_instance *large = too_large(run, c->number);
   if (large) say(c, MR_LOG_WARN, "MR5012", large->node->name);
-  if (!large && take_result(c, run_job(c)))
-    for (uint32_t i = 0; i < run->plan->instance_cnt; i++) mr_barrier_publish(&run->insts[i]);
+  if (large || !take_result(c, run_job(c))) { /* nothing waits any more: a new start goes on */
+    if (!mr_run_failed(run)) run->cut_short = true;
+    return;
+  }
+  for (uint32_t i = 0; i < run->plan->instance_cnt; i++) mr_barrier_publish(&run->insts[i]);
 }
 
 /* ---- the start ---- */

@@ -84,6 +84,46 @@ sinks:
         self.drain(50, 100)
         self.assertEqual(len(self.records("b")), 100)
 
+    def test_retention_keeps_what_a_restart_goes_back_to(self):
+        """More than the retained bytes came since the last checkpoint, and then a kill."""
+        self.write("g.yaml", """millrace: 1
+graph: g
+runtime: { checkpoint: { interval: 1h } }
+sources: { in: { type: generate, of: city, rate: 50k/s } }
+sinks:
+  out: { type: topic, from: in, topic: b, sync: never, segment: 64KiB, retention: { size: 128KiB } }
+""")
+        child = self.start_graph()
+
+        def rolled():
+            logs = (self.dir / "millrace-data/topics/b-0").glob("*.log")
+            return sorted(p.name for p in logs)[-1:] > ["%020d.log" % 150_000]
+        self.wait_for("several segments", rolled)
+        child.kill()
+        child.wait()
+        child = self.start_graph()
+        child.send_signal(signal.SIGTERM)
+        self.assertEqual(child.wait(30), 0, child.stderr.read())
+
+    def test_rows_of_csv_come_out_once_over_drains(self):
+        self.write("g.yaml", """millrace: 1
+graph: g
+runtime: { checkpoint: { interval: 50ms } }
+events: { e: { fields: { n: int64, s: string } } }
+sources: { in: { type: topic, topic: a, event: e, format: csv, until: end } }
+sinks: { out: { type: file, from: in, path: out } }
+""")
+        self.assertEqual(self.millrace("topic", "create", "a").code, 0)
+        lines = "".join(f"{i},x\n" for i in range(400_000)).encode()
+        self.assertEqual(self.millrace("topic", "produce", "a", stdin=lines).code, 0)
+        for _ in range(3):
+            self.assertEqual(self.millrace("run", "-q", "--duration", "60ms", "g.yaml").code, 0)
+        self.assertEqual(self.millrace("run", "-q", "g.yaml").code, 0)
+        found = [json.loads(line)["n"] for part in sorted((self.dir / "out").glob("[!._]*"))
+                 for line in part.read_text().splitlines()]
+        self.assertEqual(len(found), 400_000)
+        self.assertEqual(sorted(found), list(range(400_000)))
+
 
 if __name__ == "__main__":
     millrace.main()
