@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/assert.h"
 #include "base/text.h"
+#include "topic/group.h"
 #include "topic/murmur2.h"
 #include "topic/note.h"
 #include "topic/segment.h"
@@ -257,6 +258,22 @@ static int remove_dir(struct mr_io *io, const char *dir, struct mr_error *err) {
   return result < 0 ? mr_error_set_sys(err, (int)-result, "cannot remove %s", dir) : MR_OK;
 }
 
+/* Whose offsets are forgotten with the topic. */
+struct forgotten {
+  struct mr_io *io;
+  const char *dir, *name;
+  struct mr_error *err;
+  int rc;
+};
+
+static void forget_group(void *ctx, const char *group) {
+  struct forgotten *f = ctx;
+  char path[MR_TOPIC_PATH_SZ];
+  snprintf(path, sizeof path, "%s/groups/%s/%s", f->dir, group, f->name);
+  int rc = mr_note_remove(f->io, path, f->err);
+  if (rc) f->rc = rc;
+}
+
 int mr_topic_delete(struct mr_io *io, const char *dir, const char *name, struct mr_error *err) {
   struct mr_topic_conf conf;
   char path[MR_TOPIC_PATH_SZ], what[2 * MR_TOPIC_NAME_MAX];
@@ -272,6 +289,9 @@ int mr_topic_delete(struct mr_io *io, const char *dir, const char *name, struct 
     partition_path(path, dir, name, p);
     rc = remove_dir(io, path, err);
   }
+  struct forgotten forgotten = {io, dir, name, err, MR_OK};
+  if (rc == MR_OK) rc = mr_topic_group_list(io, dir, name, forget_group, &forgotten, err);
+  if (rc == MR_OK) rc = forgotten.rc;
   topic_path(path, dir, name, "lock");
   if (rc == MR_OK) rc = mr_note_remove(io, path, err);
   mr_note_close(io, (int)fd);

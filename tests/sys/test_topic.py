@@ -106,6 +106,16 @@ class Making(Topic):
         self.topic("delete", "a")
         self.assertEqual(self.topic("list").out, "")
 
+    def test_a_topic_made_again_is_new_to_its_groups(self):
+        self.topic("create", "a")
+        self.produce("a", *[b"%d" % i for i in range(5)])
+        read = ("consume", "a", "--group", "g", "--start", "earliest", "--until-end")
+        self.assertEqual(self.topic(*read).out.split(), ["0", "1", "2", "3", "4"])
+        self.topic("delete", "a")
+        self.topic("create", "a")
+        self.produce("a", b"x", b"y")
+        self.assertEqual(self.topic(*read).out.split(), ["x", "y"])
+
     def test_perf_measures_appends(self):
         told = json.loads(self.topic("perf", "p", "--records", 20000, "--size", 100, "--sync",
                                      "never", "--json").out)
