@@ -97,7 +97,7 @@ int64_t mr_topic_log_append_as(struct mr_topic_log *log, const struct mr_record 
 int32_t mr_topic_log_next_sequence(const struct mr_topic_log *log, int64_t producer_id);
 
 /* What was appended so far need not wait for more: it is written as soon as the write before it is
- * done. Cheap; call it when there is no more input for now, at most once per step. */
+ * done. Cheap; call it when no input is left, at most once per step. */
 void mr_topic_log_flush(struct mr_topic_log *log, uint64_t now_ns);
 
 /* Looks for what has finished, goes on with what follows, and does what is due by the clock: syncs,

@@ -165,7 +165,7 @@ static void drop_bytes(struct mr_topic_reader *r) {
 
 /* ---- batches ---- */
 
-/* The end, for now. */
+/* The end; more may be written behind it. */
 static int rest_at_end(struct mr_topic_reader *r) {
   if (r->mode == MR_TOPIC_END_WHOLE && r->end < r->position) r->end = r->position;
   r->at_end = true;

@@ -233,7 +233,7 @@ static bool waits(struct produce *p) {
 static void produce_lines(struct produce *p) {
   while (!p->rc && !p->eof && !mr_topic_stopped) {
     bool ready = mr_topic_wait(p->cmd, STDIN_FILENO, 0);
-    if (!ready) { /* nothing more for now: what is there need not wait for company */
+    if (!ready) { /* no input is there: what came need not wait for company */
       mr_topic_flush(p->topic, mr_topic_mono_ns());
       if (!step(p)) break;
       ready = mr_topic_wait(p->cmd, STDIN_FILENO, waits(p) ? 1000 : 200000);
