@@ -16,8 +16,7 @@
 #define SPARE_MORE (64u << 10)  /* beside the state itself, for what is frozen with it */
 #define READY_SZ   (512u << 10) /* of it that pages are there for from the start */
 #define PAGE_SZ    4096u
-#define LOOK_NS    UINT64_C(1000000)    /* while one is under way */
-#define LOCK_NS    UINT64_C(2000000000) /* a killed run's lock may stay for a moment */
+#define LOOK_NS    UINT64_C(1000000) /* while one is under way */
 
 /* ---- what an instance gives ---- */
 
@@ -363,7 +362,6 @@ int mr_checkpoint_open(struct mr_run *run, struct mr_error *err) {
   c->dir = plan->dir;
   c->interval_ns = (uint64_t)plan->interval_ns;
   c->keep = plan->keep;
-  c->lock_fd = -1;
   c->buffer = mr_arena_alloc(&run->arena, BUFFER_SZ);
   int rc = mr_io_create(&c->io, MR_IO_PLAIN, NULL, NULL, err);
   if (!rc) rc = mr_io_create(&c->job_io, MR_IO_PLAIN, NULL, NULL, err);

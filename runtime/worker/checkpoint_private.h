@@ -48,7 +48,6 @@ struct mr_checkpoint {
   uint32_t keep;
   struct mr_io *io;        /* of who drives: the job */
   struct mr_io *job_io;    /* of the job */
-  int lock_fd;             /* -1: none */
   _Atomic uint32_t driven; /* somebody drives */
   _Atomic uint64_t asked;  /* the last barrier that sources are to send */
   _Atomic uint64_t durable;
@@ -78,7 +77,7 @@ struct mr_checkpoint {
 };
 
 /* ---- checkpoint.c ---- */
-/* Before the operators' init: memory, lock, and the checkpoint to go on with. MR_ERR_CONF: it does
+/* Before the operators' init: memory, and the checkpoint to go on with. MR_ERR_CONF: it does
  * not fit the graph. */
 int mr_checkpoint_open(struct mr_run *run, struct mr_error *err);
 /* Behind it: memory for snapshots. */
